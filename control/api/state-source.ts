@@ -1,0 +1,99 @@
+/**
+ * What the API, the metrics and through them the CLI can see of a running router: a read-only view that daemon.ts provides.
+ * Plain data, taken at the moment of the call from memory: no call here may block or read a BPF map.
+ */
+import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
+import type { MembershipSnapshot, QuerierSnapshot } from '../protocol/igmp/router/api';
+
+export interface InterfaceState {
+  readonly name: string;
+  /** 0 while no such interface exists. */
+  readonly ifindex: number;
+  readonly role: 'upstream' | 'downstream';
+  /** 'absent' no such interface; 'down'; 'no-address' up without IPv4 address; 'error' see `problem`; 'forwarding'. */
+  readonly status: 'absent' | 'down' | 'no-address' | 'error' | 'forwarding';
+  /** One sentence when status is not 'forwarding', else "". */
+  readonly problem: string;
+  readonly mode: 'xdp' | 'none';
+  readonly macAddress: string;
+  readonly addresses: readonly Ipv4Prefix[];
+  readonly mtu: number;
+  readonly ttlThreshold: number;
+  readonly rxPackets: bigint;
+  readonly rxBytes: bigint;
+  readonly txPackets: bigint;
+  readonly txBytes: bigint;
+  /** Data-plane drops by reason (the names of enum xm_drop_reason in bpf/abi.h, lower case), only those > 0. */
+  readonly drops: ReadonlyMap<string, bigint>;
+  /** Packets handed to the controller, by punt class; and those the policers held back. */
+  readonly punts: ReadonlyMap<string, bigint>;
+  readonly puntDrops: ReadonlyMap<string, bigint>;
+  /** undefined on upstream interfaces. */
+  readonly querier: QuerierSnapshot | undefined;
+  readonly igmpVersion: number;
+  readonly igmpReceived: ReadonlyMap<string, bigint>;
+  readonly igmpSent: ReadonlyMap<string, bigint>;
+  readonly igmpDropped: ReadonlyMap<string, bigint>;
+}
+
+export interface MembershipState extends MembershipSnapshot {
+  readonly interface: string;
+}
+
+/** A route as installed in the data plane. source 0 = (*,G). */
+export interface RouteState {
+  readonly source: Ipv4;
+  readonly group: Ipv4;
+  /** "" when the route has no fixed incoming interface. */
+  readonly incomingInterface: string;
+  readonly outgoingInterfaces: readonly string[];
+  readonly installed: boolean;
+  /** Why it is not installed ("" when it is). */
+  readonly problem: string;
+  readonly ageMs: number;
+}
+
+/** Counters of one route. Bytes are IP bytes (total length). */
+export interface FlowState {
+  readonly source: Ipv4;
+  readonly group: Ipv4;
+  readonly incomingInterface: string;
+  readonly outgoingInterfaces: readonly string[];
+  /** Accepted from the incoming interface. */
+  readonly packets: bigint;
+  readonly bytes: bigint;
+  /** Copies handed to the drivers of outgoing interfaces. */
+  readonly replicatedPackets: bigint;
+  readonly replicatedBytes: bigint;
+  readonly wrongInterfacePackets: bigint;
+  readonly ttlDroppedPackets: bigint;
+  readonly packetsPerSecond: number;
+  readonly bitsPerSecond: number;
+  /** Wall-clock ms of the counter read these figures come from. */
+  readonly readAtMs: number;
+}
+
+export interface StatusState {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly ready: boolean;
+  readonly interfaces: { readonly configured: number; readonly forwarding: number };
+  readonly memberships: number;
+  readonly routes: { readonly installed: number; readonly limit: number; readonly refused: bigint };
+  readonly replicationGroups: { readonly used: number; readonly limit: number };
+  /** Things an operator should look at, one sentence each. */
+  readonly conditions: readonly string[];
+}
+
+export interface StateSource {
+  status(): StatusState;
+  interfaces(): readonly InterfaceState[];
+  memberships(): readonly MembershipState[];
+  routes(): readonly RouteState[];
+  flows(): readonly FlowState[];
+  /**
+   * Reads all counters from the maps now, off the event loop; what flows() and interfaces() then return is at least that fresh.
+   * Concurrent calls share one read.
+   */
+  refreshCounters(): Promise<void>;
+}
