@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   XM_ADDRESS_IN_USE: 9,
   XM_ALREADY_RUNNING: 10,
   XM_NETLINK: 11,
+  XM_INTERFACE: 12,
   XM_INTERNAL: 1,
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
@@ -37,4 +38,14 @@ export class XmcastError extends Error {
   get exitStatus(): number {
     return ERROR_CODES[this.code];
   }
+}
+
+/** "EBUSY" of a system or native error, else "". */
+export function errorCode(error: unknown): string {
+  const code: unknown = error instanceof Error ? (error as Error & { readonly code?: unknown }).code : undefined;
+  return typeof code === 'string' ? code : '';
+}
+
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
  * The configuration as the rooms use it: every default filled in, durations in ms, addresses as numbers.
  * Made from the Config message by config/, read by daemon.ts; nobody else reads Config itself.
  */
+import type { PolicerSettings, PuntClass } from '../dataplane/api';
 import type { IgmpInterfaceSettings } from '../protocol/igmp/router/api';
 
 export interface InterfaceSettings {
@@ -13,16 +14,6 @@ export interface InterfaceSettings {
   /** Without the MTU: the machine is created once the link's MTU is known. */
   readonly igmp: Omit<IgmpInterfaceSettings, 'mtu'>;
 }
-
-export interface PolicerSettings {
-  /** Packets per second per interface. */
-  readonly ratePps: number;
-  readonly burst: number;
-}
-
-/** Classes of packets handed to the controller, each with a policer of its own so that a flood in one starves no other. */
-export const PUNT_CLASSES = ['igmp_report', 'igmp_query', 'new_source', 'no_route', 'wrong_interface'] as const;
-export type PuntClass = (typeof PUNT_CLASSES)[number];
 
 export interface Settings {
   readonly interfaces: readonly InterfaceSettings[];
