@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * What the programs and the controller share: every struct that crosses a map or the ring buffer, and the lists of reasons.
+ * The only declaration of them: TypeScript reads names, offsets and sizes from the BTF of the object at load and refuses to start
+ * when something it needs is missing. Byte order is the host's unless a comment says otherwise. Padding is explicit.
+ */
+#ifndef XMCAST_ABI_H
+#define XMCAST_ABI_H
+
+#include <linux/types.h>
+
+/* Changes whenever the layout or the meaning of a map does. Checked against what is pinned. */
+enum xm_abi { XM_ABI_VERSION = 1 };
+
+enum xm_limits {
+	/* A vport is an index into xm_vports; 0 is never used, so that zeroed memory names no port. */
+	XM_MAX_VPORTS = 1025,
+	/* Bytes of a punted packet that reach the controller: an untagged 1500-byte frame and some slack. */
+	XM_PUNT_BYTES = 1536,
+	/* Enough for Ethernet, IPv4 and UDP headers of a packet that only announces itself. */
+	XM_PUNT_HEADER_BYTES = 64,
+	/*
+	 * A cloned frame must fit a page beside headroom and skb_shared_info; larger ones overrun it on kernels before 6.18.45
+	 * (CVE-2026-74616).
+	 */
+	XM_MAX_BROADCAST_FRAME = 3400,
+};
+
+/* Why a data packet, or one copy of it, went no further. Lower-cased after the prefix, these are the labels people see. */
+enum xm_drop_reason {
+	XM_DROP_NO_ROUTE, /* neither (S,G) nor (*,G) */
+	XM_DROP_WRONG_INTERFACE, /* not the route's incoming interface */
+	XM_DROP_NO_RECEIVERS, /* a route without outgoing interfaces: all of them exclude the source */
+	XM_DROP_TTL_IN, /* TTL below the threshold of the incoming interface, or nothing left to decrement */
+	XM_DROP_TTL_OUT, /* TTL not above the threshold of the outgoing interface */
+	XM_DROP_TRUNCATED, /* the frame is shorter than the IP header says */
+	XM_DROP_BAD_IP_HEADER, /* version, header length or total length */
+	XM_DROP_BAD_CHECKSUM, /* IP header checksum */
+	XM_DROP_MARTIAN_SOURCE, /* 0/8, 127/8, class D or E as source (RFC 1812 5.3.7) */
+	XM_DROP_MAC_MISMATCH, /* Ethernet destination is not the group's (RFC 1112 6.4) */
+	XM_DROP_IP_OPTIONS, /* left to the host's stack, which does not forward it */
+	XM_DROP_TOO_BIG, /* larger than the outgoing MTU, or than a frame that can be cloned */
+	XM_DROP_NO_GROUP, /* the route names a replication group that is not there */
+	XM_DROP_NO_METADATA, /* the driver leaves no room in front of the packet */
+	XM_DROP_MAX,
+};
+
+/* What is copied to the controller. Each class has a policer of its own. */
+enum xm_punt_class {
+	XM_PUNT_IGMP_REPORT, /* reports and leaves, and IGMP of types we do not know */
+	XM_PUNT_IGMP_QUERY,
+	XM_PUNT_NEW_SOURCE, /* forwarded by (*,G), no (S,G) yet */
+	XM_PUNT_NO_ROUTE,
+	XM_PUNT_WRONG_INTERFACE,
+	XM_PUNT_MAX,
+};
+
+/* How a frame reaches a vport. */
+struct xm_port_key {
+	__u32 ifindex;
+	__u16 vlan; /* 0: untagged */
+	__u16 pad;
+};
+
+struct xm_vport {
+	__u32 ifindex;
+	__u16 mtu; /* bytes of IP */
+	__u8 ttl_threshold;
+	__u8 pad;
+	__u8 mac[6];
+	__u8 pad2[2];
+};
+
+struct xm_route_key {
+	__be32 source; /* 0: (*,G) */
+	__be32 group;
+};
+
+enum xm_route_iif {
+	/* No fixed incoming interface: every packet is a question to the controller. */
+	XM_IIF_NONE = 0xffff,
+};
+
+enum xm_route_flag {
+	/* A (*,G) route: what it forwards is announced as a new source. */
+	XM_ROUTE_LEARN = 1,
+};
+
+struct xm_route {
+	__u32 counter; /* index into xm_route_counters */
+	__u32 group; /* index into xm_groups */
+	__u16 iif; /* vport, or XM_IIF_NONE */
+	__u16 copies; /* slots in use of the group; 0: drop */
+	__u32 flags; /* enum xm_route_flag */
+};
+
+/* Per CPU. Bytes are those of the IP total length. */
+struct xm_route_counters {
+	__u64 packets; /* accepted on the incoming interface */
+	__u64 bytes;
+	__u64 copies; /* handed to the drivers of the outgoing interfaces */
+	__u64 copy_bytes;
+	__u64 wrong_interface;
+	__u64 ttl_drops; /* packets and copies */
+};
+
+/* Per CPU. */
+struct xm_vport_counters {
+	__u64 rx_packets; /* multicast data packets, also those dropped later */
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 tx_bytes;
+	__u64 drops[XM_DROP_MAX];
+	__u64 punts[XM_PUNT_MAX];
+	__u64 punts_policed[XM_PUNT_MAX];
+	__u64 punts_lost[XM_PUNT_MAX]; /* the ring buffer was full */
+};
+
+/*
+ * A stream that has no (S,G) route. Least recently used entries make room, so strangers cannot fill the table. It keeps the
+ * controller from hearing of every packet, and the counts of what (*,G) forwarded until (S,G) is there.
+ */
+struct xm_recent_key {
+	__be32 source;
+	__be32 group;
+	__u16 vport;
+	__u16 class; /* enum xm_punt_class */
+};
+
+struct xm_recent {
+	__u64 last_punt_ns;
+	__u64 packets;
+	__u64 bytes;
+	__u64 copies;
+	__u64 copy_bytes;
+};
+
+/* Token bucket in units of time: a packet costs cost_ns of credit. */
+struct xm_policer_config {
+	__u64 cost_ns;
+	__u64 burst_ns;
+};
+
+/* In front of a packet on its way from the ingress to the egress program. */
+struct xm_meta {
+	__u32 counter;
+	__u16 iif;
+	__u16 flags; /* enum xm_route_flag */
+};
+
+/* Head of a ring buffer record; the packet's first bytes follow, from the Ethernet header on. */
+struct xm_punt {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 frame_bytes; /* of the frame as received */
+	__u32 captured_bytes; /* of it in this record */
+	__u16 vport;
+	__u16 class; /* enum xm_punt_class */
+	__u32 pad;
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * The maps, one comment each. Sizes marked "set at load" are the controller's decision; the numbers here serve tests that load
+ * the object as it is.
+ */
+#ifndef XMCAST_MAPS_H
+#define XMCAST_MAPS_H
+
+#include "abi.h"
+#include "bpf_base.h"
+
+struct xm_policer {
+	struct bpf_spin_lock lock;
+	__u32 pad;
+	__u64 credit_ns;
+	__u64 last_ns;
+};
+
+/* (ifindex, VLAN) -> vport. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XM_MAX_VPORTS);
+	__type(key, struct xm_port_key);
+	__type(value, __u32);
+} xm_ports SEC(".maps");
+
+/* vport -> what the egress program needs to know of it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XM_MAX_VPORTS);
+	__type(key, __u32);
+	__type(value, struct xm_vport);
+} xm_vports SEC(".maps");
+
+/* (S,G) and (*,G) -> route. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct xm_route_key);
+	__type(value, struct xm_route);
+} xm_routes SEC(".maps");
+
+/*
+ * Replication groups: every inner map is an outgoing set, one slot a copy. All inner maps are made at start and never freed while
+ * a program runs (CVE-2024-36937). Set at load.
+ */
+struct xm_devmap {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 4);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct bpf_devmap_val));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__array(values, struct xm_devmap);
+} xm_groups SEC(".maps");
+
+/* Counters of routes, by xm_route.counter. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct xm_route_counters);
+} xm_route_stats SEC(".maps");
+
+/* Counters of vports. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XM_MAX_VPORTS);
+	__type(key, __u32);
+	__type(value, struct xm_vport_counters);
+} xm_vport_stats SEC(".maps");
+
+/* Streams without (S,G) route. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct xm_recent_key);
+	__type(value, struct xm_recent);
+} xm_recent_flows SEC(".maps");
+
+/* class -> rate. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XM_PUNT_MAX);
+	__type(key, __u32);
+	__type(value, struct xm_policer_config);
+} xm_policer_cfg SEC(".maps");
+
+/* vport * XM_PUNT_MAX + class -> token bucket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XM_MAX_VPORTS *XM_PUNT_MAX);
+	__type(key, __u32);
+	__type(value, struct xm_policer);
+} xm_policers SEC(".maps");
+
+/* struct xm_punt and packet bytes, to the controller. Set at load; a power of two. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} xm_punts SEC(".maps");
+
+#endif

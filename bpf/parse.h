@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * What a frame is, and whether its IPv4 header can be trusted. Reads only; counts nothing; returns verdicts. Every pointer handed
+ * on has been compared with the end of the packet.
+ */
+#ifndef XMCAST_PARSE_H
+#define XMCAST_PARSE_H
+
+#include "abi.h"
+#include "bpf_base.h"
+
+#define IP_HEADER_BYTES 20
+#define MULTICAST_MAC_PREFIX 0x01005e
+
+enum xm_kind {
+	XM_KIND_OTHER, /* not ours: the host's stack sees it as before */
+	XM_KIND_IGMP,
+	XM_KIND_DATA, /* IPv4 to a routable group */
+};
+
+struct xm_packet {
+	void *data;
+	void *end;
+	struct ethhdr *eth;
+	struct iphdr *ip;
+};
+
+/* 224.0.0.0/24 never leaves its link (RFC 5771 section 4). */
+static __always_inline int is_local_network_control(__u32 group)
+{
+	return group >> 8 == 0xe00000;
+}
+
+static __always_inline int is_multicast(__u32 address)
+{
+	return address >> 28 == 0xe;
+}
+
+static __always_inline enum xm_kind classify(struct xdp_md *ctx, struct xm_packet *packet)
+{
+	__u32 destination;
+
+	packet->data = (void *)(long)ctx->data;
+	packet->end = (void *)(long)ctx->data_end;
+	packet->eth = packet->data;
+	packet->ip = (void *)(packet->eth + 1);
+	if ((void *)(packet->ip + 1) > packet->end)
+		return XM_KIND_OTHER;
+	if (packet->eth->h_proto != bpf_htons(ETH_P_IP))
+		return XM_KIND_OTHER;
+	/* RFC 3376 4.1.12: a query may come to any address of the interface, so IGMP is not asked for its destination. */
+	if (packet->ip->protocol == IPPROTO_IGMP)
+		return XM_KIND_IGMP;
+	destination = bpf_ntohl(packet->ip->daddr);
+	if (!is_multicast(destination) || is_local_network_control(destination))
+		return XM_KIND_OTHER;
+	return XM_KIND_DATA;
+}
+
+static __always_inline int header_checksum_is_good(const struct iphdr *ip)
+{
+	const __u16 *word = (const __u16 *)ip;
+	__u32 sum = 0;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < IP_HEADER_BYTES / 2; i++)
+		sum += word[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff;
+}
+
+/* RFC 1812 5.3.7 */
+static __always_inline int is_martian(__u32 source)
+{
+	__u32 first = source >> 24;
+
+	return first == 0 || first == 127 || first >= 224;
+}
+
+/* RFC 1112 6.4: 01:00:5e and the low 23 bits of the group. */
+static __always_inline int mac_matches_group(const struct ethhdr *eth, __u32 group)
+{
+	const __u8 *mac = eth->h_dest;
+	__u32 prefix = mac[0] << 16 | mac[1] << 8 | mac[2];
+	__u32 suffix = mac[3] << 16 | mac[4] << 8 | mac[5];
+
+	return prefix == MULTICAST_MAC_PREFIX && suffix == (group & 0x7fffff);
+}
+
+/* XM_DROP_MAX when the header is good. */
+static __always_inline enum xm_drop_reason check_header(const struct xm_packet *packet)
+{
+	const struct iphdr *ip = packet->ip;
+	__u32 total = bpf_ntohs(ip->tot_len);
+
+	if (ip->version != 4 || ip->ihl < 5 || total < ip->ihl * 4U)
+		return XM_DROP_BAD_IP_HEADER;
+	if ((__u64)(packet->end - (void *)ip) < total)
+		return XM_DROP_TRUNCATED;
+	if (ip->ihl > 5)
+		return XM_DROP_IP_OPTIONS;
+	if (!header_checksum_is_good(ip))
+		return XM_DROP_BAD_CHECKSUM;
+	if (is_martian(bpf_ntohl(ip->saddr)))
+		return XM_DROP_MARTIAN_SOURCE;
+	if (!mac_matches_group(packet->eth, bpf_ntohl(ip->daddr)))
+		return XM_DROP_MAC_MISMATCH;
+	return XM_DROP_MAX;
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * Copies of packets to the controller: policed per vport and class, then written to the ring buffer. Never decides what becomes
+ * of the packet itself.
+ */
+#ifndef XMCAST_PUNT_H
+#define XMCAST_PUNT_H
+
+#include "abi.h"
+#include "bpf_base.h"
+#include "maps.h"
+#include "parse.h"
+
+/* One announcement of a stream without route a second is enough; one of a stream on a wrong interface every three (as ipmr). */
+static volatile const __u64 xm_recent_interval_ns = NSEC_PER_SEC;
+static volatile const __u64 xm_wrong_interval_ns = 3 * NSEC_PER_SEC;
+
+static __always_inline int policer_admits(__u32 vport, enum xm_punt_class class, __u64 now_ns)
+{
+	__u32 class_index = class, index = vport * XM_PUNT_MAX + class;
+	struct xm_policer_config *config = bpf_map_lookup_elem(&xm_policer_cfg, &class_index);
+	struct xm_policer *policer = bpf_map_lookup_elem(&xm_policers, &index);
+	int admitted;
+
+	if (!config || !policer)
+		return 0;
+	bpf_spin_lock(&policer->lock);
+	policer->credit_ns += now_ns - policer->last_ns;
+	policer->last_ns = now_ns;
+	if (policer->credit_ns > config->burst_ns)
+		policer->credit_ns = config->burst_ns;
+	admitted = policer->credit_ns >= config->cost_ns;
+	if (admitted)
+		policer->credit_ns -= config->cost_ns;
+	bpf_spin_unlock(&policer->lock);
+	return admitted;
+}
+
+/* Up to `limit` bytes, by words: a byte loop of this length costs the verifier eight times the steps. Returns how many. */
+static __always_inline __u32 copy_packet(__u8 *to, const struct xm_packet *packet, const __u32 limit)
+{
+	__u32 done, tail;
+
+#pragma clang loop unroll(disable)
+	for (done = 0; done < limit; done += 8) {
+		if (packet->data + done + 8 > packet->end)
+			break;
+		__builtin_memcpy(to + done, packet->data + done, 8);
+	}
+#pragma clang loop unroll(disable)
+	for (tail = 0; tail < 7; tail++) {
+		if (done >= limit || packet->data + done + 1 > packet->end)
+			break;
+		to[done] = *(__u8 *)(packet->data + done);
+		done++;
+	}
+	return done;
+}
+
+static __always_inline void write_punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class, __u64 now_ns,
+				       struct xm_vport_counters *stats, const __u32 bytes)
+{
+	struct xm_punt *punt = bpf_ringbuf_reserve(&xm_punts, sizeof(*punt) + bytes, 0);
+
+	if (!punt) {
+		stats->punts_lost[class]++;
+		return;
+	}
+	punt->time_ns = now_ns;
+	punt->frame_bytes = packet->end - packet->data;
+	punt->vport = vport;
+	punt->class = class;
+	punt->pad = 0;
+	punt->captured_bytes = copy_packet((__u8 *)(punt + 1), packet, bytes);
+	bpf_ringbuf_submit(punt, 0);
+	stats->punts[class]++;
+}
+
+/* `whole`: the controller needs the packet itself, not only to know of it. */
+static __always_inline void punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class,
+				 struct xm_vport_counters *stats, const int whole)
+{
+	__u64 now_ns = bpf_ktime_get_ns();
+
+	if (!policer_admits(vport, class, now_ns)) {
+		stats->punts_policed[class]++;
+		return;
+	}
+	if (whole)
+		write_punt(packet, vport, class, now_ns, stats, XM_PUNT_BYTES);
+	else
+		write_punt(packet, vport, class, now_ns, stats, XM_PUNT_HEADER_BYTES);
+}
+
+/*
+ * The entry of a stream without route of its own; a new one when there is none. NULL only when the table refuses. `fresh` tells
+ * whether the controller should hear of it now.
+ */
+static __always_inline struct xm_recent *recent_flow(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class,
+						     __u64 interval_ns, int *fresh)
+{
+	struct xm_recent_key key = {
+		.source = packet->ip->saddr,
+		.group = packet->ip->daddr,
+		.vport = vport,
+		.class = class,
+	};
+	struct xm_recent *recent = bpf_map_lookup_elem(&xm_recent_flows, &key);
+	__u64 now_ns = bpf_ktime_get_ns();
+
+	*fresh = 1;
+	if (recent) {
+		*fresh = now_ns - recent->last_punt_ns >= interval_ns;
+		if (*fresh)
+			recent->last_punt_ns = now_ns;
+		return recent;
+	}
+	struct xm_recent first = {.last_punt_ns = now_ns};
+
+	bpf_map_update_elem(&xm_recent_flows, &key, &first, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&xm_recent_flows, &key);
+}
+
+#endif

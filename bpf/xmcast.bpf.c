@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+/*
+ * The forwarder.
+ *
+ *   xm_ingress, on every port: classify -> check -> route -> count -> metadata -> broadcast into the route's replication group
+ *   xm_egress, once per copy on its way out: TTL, checksum, source MAC, count
+ *
+ * Creates no route and no state a stranger could fill. What is not IPv4 multicast data passes to the host's stack untouched.
+ */
+#include "abi.h"
+#include "bpf_base.h"
+#include "maps.h"
+#include "parse.h"
+#include "punt.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Types that exist only in memory the controller writes or reads, kept in the BTF. */
+const struct xm_punt *const xm_abi_punt;
+const struct xm_meta *const xm_abi_meta;
+const enum xm_abi xm_abi_version = XM_ABI_VERSION;
+const enum xm_limits *const xm_abi_limits;
+const enum xm_drop_reason *const xm_abi_drop_reason;
+const enum xm_punt_class *const xm_abi_punt_class;
+const enum xm_route_flag *const xm_abi_route_flag;
+const enum xm_route_iif *const xm_abi_route_iif;
+
+#define IGMP_MEMBERSHIP_QUERY 0x11
+
+static __always_inline __u32 vport_of(__u32 ifindex)
+{
+	struct xm_port_key key = {.ifindex = ifindex};
+	__u32 *vport = bpf_map_lookup_elem(&xm_ports, &key);
+
+	return vport ? *vport : 0;
+}
+
+static __always_inline int drop(struct xm_vport_counters *stats, enum xm_drop_reason reason)
+{
+	stats->drops[reason]++;
+	return XDP_DROP;
+}
+
+static __always_inline enum xm_punt_class igmp_class(const struct xm_packet *packet)
+{
+	__u8 *type = (__u8 *)packet->ip + (packet->ip->ihl & 0xf) * 4;
+
+	if ((void *)(type + 1) > packet->end)
+		return XM_PUNT_IGMP_REPORT;
+	return *type == IGMP_MEMBERSHIP_QUERY ? XM_PUNT_IGMP_QUERY : XM_PUNT_IGMP_REPORT;
+}
+
+/* The host's stack gets it too: it may be a member itself. */
+static __always_inline int receive_igmp(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
+{
+	if (igmp_class(packet) == XM_PUNT_IGMP_QUERY)
+		punt(packet, vport, XM_PUNT_IGMP_QUERY, stats, 1);
+	else
+		punt(packet, vport, XM_PUNT_IGMP_REPORT, stats, 1);
+	return XDP_PASS;
+}
+
+static __always_inline int no_route(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
+{
+	int fresh;
+
+	recent_flow(packet, vport, XM_PUNT_NO_ROUTE, xm_recent_interval_ns, &fresh);
+	if (fresh)
+		punt(packet, vport, XM_PUNT_NO_ROUTE, stats, 1);
+	return drop(stats, XM_DROP_NO_ROUTE);
+}
+
+static __always_inline int wrong_interface(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats,
+					   struct xm_route_counters *flow)
+{
+	int fresh;
+
+	flow->wrong_interface++;
+	recent_flow(packet, vport, XM_PUNT_WRONG_INTERFACE, xm_wrong_interval_ns, &fresh);
+	if (fresh)
+		punt(packet, vport, XM_PUNT_WRONG_INTERFACE, stats, 0);
+	return drop(stats, XM_DROP_WRONG_INTERFACE);
+}
+
+/* Counted by source as well, so that nothing is missing from the flow once its (S,G) route is there. */
+static __always_inline void announce_source(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats,
+					    __u32 bytes)
+{
+	int fresh;
+	struct xm_recent *recent = recent_flow(packet, vport, XM_PUNT_NEW_SOURCE, xm_recent_interval_ns, &fresh);
+
+	if (recent) {
+		__sync_fetch_and_add(&recent->packets, 1);
+		__sync_fetch_and_add(&recent->bytes, bytes);
+	}
+	if (fresh)
+		punt(packet, vport, XM_PUNT_NEW_SOURCE, stats, 0);
+}
+
+static __always_inline struct xm_route *find_route(const struct iphdr *ip)
+{
+	struct xm_route_key key = {.source = ip->saddr, .group = ip->daddr};
+	struct xm_route *route = bpf_map_lookup_elem(&xm_routes, &key);
+
+	if (route)
+		return route;
+	key.source = 0;
+	return bpf_map_lookup_elem(&xm_routes, &key);
+}
+
+static __always_inline int write_metadata(struct xdp_md *ctx, const struct xm_route *route, __u32 vport)
+{
+	struct xm_meta *meta;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+		return -1;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)(long)ctx->data)
+		return -1;
+	meta->counter = route->counter;
+	meta->iif = vport;
+	meta->flags = route->flags;
+	return 0;
+}
+
+static __always_inline int replicate(struct xdp_md *ctx, const struct xm_route *route, __u32 vport,
+				     struct xm_vport_counters *stats)
+{
+	__u32 slot = route->group;
+	void *group;
+
+	if (!route->copies)
+		return drop(stats, XM_DROP_NO_RECEIVERS);
+	group = bpf_map_lookup_elem(&xm_groups, &slot);
+	if (!group)
+		return drop(stats, XM_DROP_NO_GROUP);
+	if (write_metadata(ctx, route, vport))
+		return drop(stats, XM_DROP_NO_METADATA);
+	return bpf_redirect_map(group, 0, BPF_F_BROADCAST);
+}
+
+static __always_inline int ttl_is_enough(const struct iphdr *ip, __u32 vport)
+{
+	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
+
+	return port && ip->ttl > 1 && ip->ttl >= port->ttl_threshold;
+}
+
+static __always_inline int forward(struct xdp_md *ctx, const struct xm_packet *packet, __u32 vport,
+				   struct xm_vport_counters *stats)
+{
+	__u32 bytes = bpf_ntohs(packet->ip->tot_len), index;
+	struct xm_route *route = find_route(packet->ip);
+	struct xm_route_counters *flow;
+
+	if (!route)
+		return no_route(packet, vport, stats);
+	/* A source the (*,G) route cannot vouch for may still have a good reverse path: the controller knows. */
+	if (route->iif != vport && route->flags & XM_ROUTE_LEARN)
+		return no_route(packet, vport, stats);
+	index = route->counter;
+	flow = bpf_map_lookup_elem(&xm_route_stats, &index);
+	if (!flow)
+		return drop(stats, XM_DROP_NO_GROUP);
+	if (route->iif != vport)
+		return wrong_interface(packet, vport, stats, flow);
+	if (!ttl_is_enough(packet->ip, vport)) {
+		flow->ttl_drops++;
+		return drop(stats, XM_DROP_TTL_IN);
+	}
+	flow->packets++;
+	flow->bytes += bytes;
+	if (route->flags & XM_ROUTE_LEARN)
+		announce_source(packet, vport, stats, bytes);
+	return replicate(ctx, route, vport, stats);
+}
+
+SEC("xdp")
+int xm_ingress(struct xdp_md *ctx)
+{
+	struct xm_vport_counters *stats;
+	enum xm_drop_reason reason;
+	struct xm_packet packet;
+	enum xm_kind kind = classify(ctx, &packet);
+	__u32 vport;
+
+	if (kind == XM_KIND_OTHER)
+		return XDP_PASS;
+	vport = vport_of(ctx->ingress_ifindex);
+	stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
+	if (!vport || !stats)
+		return XDP_PASS;
+	if (kind == XM_KIND_IGMP)
+		return receive_igmp(&packet, vport, stats);
+	stats->rx_packets++;
+	stats->rx_bytes += bpf_ntohs(packet.ip->tot_len);
+	reason = check_header(&packet);
+	if (reason == XM_DROP_IP_OPTIONS) {
+		stats->drops[XM_DROP_IP_OPTIONS]++;
+		return XDP_PASS;
+	}
+	if (reason != XM_DROP_MAX)
+		return drop(stats, reason);
+	if (packet.end - packet.data > XM_MAX_BROADCAST_FRAME)
+		return drop(stats, XM_DROP_TOO_BIG);
+	return forward(ctx, &packet, vport, stats);
+}
+
+/* RFC 1624: the TTL is the high byte of its word, so one less there is 0x0100 more in the checksum. */
+static __always_inline void decrement_ttl(struct iphdr *ip)
+{
+	__u32 check = ip->check;
+
+	check += bpf_htons(0x0100);
+	ip->check = check + (check >= 0xffff);
+	ip->ttl--;
+}
+
+static __always_inline void count_copy(const struct xm_meta *meta, const struct iphdr *ip, __u32 bytes,
+				       struct xm_route_counters *flow)
+{
+	struct xm_recent_key key = {
+		.source = ip->saddr,
+		.group = ip->daddr,
+		.vport = meta->iif,
+		.class = XM_PUNT_NEW_SOURCE,
+	};
+	struct xm_recent *recent;
+
+	flow->copies++;
+	flow->copy_bytes += bytes;
+	if (!(meta->flags & XM_ROUTE_LEARN))
+		return;
+	recent = bpf_map_lookup_elem(&xm_recent_flows, &key);
+	if (!recent)
+		return;
+	__sync_fetch_and_add(&recent->copies, 1);
+	__sync_fetch_and_add(&recent->copy_bytes, bytes);
+}
+
+static __always_inline int send_copy(const struct xm_meta *meta, struct ethhdr *eth, struct iphdr *ip,
+				     const struct xm_vport *port, struct xm_vport_counters *stats)
+{
+	__u32 index = meta->counter, bytes = bpf_ntohs(ip->tot_len);
+	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);
+
+	if (!flow)
+		return drop(stats, XM_DROP_NO_GROUP);
+	if (ip->ttl <= port->ttl_threshold) {
+		flow->ttl_drops++;
+		return drop(stats, XM_DROP_TTL_OUT);
+	}
+	if (bytes > port->mtu)
+		return drop(stats, XM_DROP_TOO_BIG);
+	decrement_ttl(ip);
+	__builtin_memcpy(eth->h_source, port->mac, ETH_ALEN);
+	stats->tx_packets++;
+	stats->tx_bytes += bytes;
+	count_copy(meta, ip, bytes, flow);
+	return XDP_PASS;
+}
+
+SEC("xdp/devmap")
+int xm_egress(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct xm_meta *meta = (void *)(long)ctx->data_meta;
+	struct ethhdr *eth = data;
+	struct iphdr *ip = (void *)(eth + 1);
+	__u32 vport = vport_of(ctx->egress_ifindex);
+	struct xm_vport_counters *stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
+	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
+
+	if (!vport || !stats || !port)
+		return XDP_DROP;
+	if ((void *)(meta + 1) > data)
+		return drop(stats, XM_DROP_NO_METADATA);
+	if ((void *)(ip + 1) > end)
+		return drop(stats, XM_DROP_TRUNCATED);
+	return send_copy(meta, eth, ip, port, stats);
+}
