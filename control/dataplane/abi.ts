@@ -1,0 +1,261 @@
+/**
+ * The structs shared with the eBPF programs, as their BTF declares them: names looked up once, offsets never written down here.
+ * Refuses an object that lacks anything this controller needs. Knows layouts only, no meaning.
+ */
+import { endianness } from 'node:os';
+import type { BtfLayout, BtfMember, BtfStruct } from '#bindings';
+import { XmcastError } from '../errors';
+import type { Ipv4 } from '../protocol/packet/address';
+import { PUNT_CLASSES } from './api';
+import type { PolicerSettings, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
+
+const LITTLE_ENDIAN = endianness() === 'LE';
+const NANOSECONDS_PER_SECOND = 1_000_000_000n;
+
+function mismatch(what: string): XmcastError {
+  return new XmcastError('XM_BPF_LOAD', `read the layout of the eBPF object: ${what}`, {
+    hint: 'The object and the controller are of different versions: build both from the same tree with deploy/bootstrap.sh.',
+  });
+}
+
+/** One struct of the ABI: writes and reads members by name. */
+class Layout {
+  readonly size: number;
+  readonly #members: ReadonlyMap<string, BtfMember>;
+  readonly #name: string;
+
+  constructor(btf: BtfLayout, name: string) {
+    const struct: BtfStruct | undefined = btf.structs[name];
+    if (struct === undefined) throw mismatch(`struct ${name} is missing`);
+    this.size = struct.size;
+    this.#name = name;
+    this.#members = new Map(struct.members.map((member) => [member.name, member]));
+  }
+
+  member(name: string): BtfMember {
+    const member = this.#members.get(name);
+    if (member === undefined) throw mismatch(`struct ${this.#name} has no member ${name}`);
+    return member;
+  }
+
+  /** Unsigned members of 1, 2 or 4 bytes, and 8 bytes from a bigint. */
+  write(values: Readonly<Record<string, number | bigint>>): Uint8Array {
+    const bytes = new Uint8Array(this.size);
+    const view = new DataView(bytes.buffer);
+    for (const [name, value] of Object.entries(values)) writeMember(view, this.member(name), value);
+    return bytes;
+  }
+}
+
+function writeMember(view: DataView, member: BtfMember, value: number | bigint): void {
+  if (typeof value === 'bigint') view.setBigUint64(member.offset, value, LITTLE_ENDIAN);
+  else if (member.size === 1) view.setUint8(member.offset, value);
+  else if (member.size === 2) view.setUint16(member.offset, value, LITTLE_ENDIAN);
+  else view.setUint32(member.offset, value, LITTLE_ENDIAN);
+}
+
+export interface InstalledRoute {
+  readonly counter: number;
+  readonly group: number;
+  /** undefined: XM_IIF_NONE. */
+  readonly incoming: number | undefined;
+  readonly copies: number;
+  readonly learn: boolean;
+}
+
+/** What (*,G) forwarded of one source before it had a route. */
+export interface RecentFlow {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+  readonly copies: bigint;
+  readonly copyBytes: bigint;
+}
+
+export class Abi {
+  readonly dropReasons: readonly string[];
+  readonly maxVports: number;
+  readonly #btf: BtfLayout;
+  readonly #iifNone: number;
+  readonly #learn: number;
+  readonly #newSource: number;
+  readonly #portKey: Layout;
+  readonly #vport: Layout;
+  readonly #routeKey: Layout;
+  readonly #route: Layout;
+  readonly #policer: Layout;
+  readonly #recentKey: Layout;
+  readonly #recent: Layout;
+  readonly #punt: Layout;
+  readonly #routeCounters: PerCpuReader;
+  readonly #vportCounters: PerCpuReader;
+
+  constructor(btf: BtfLayout, cpus: number) {
+    this.#btf = btf;
+    this.maxVports = this.constant('XM_MAX_VPORTS');
+    this.#iifNone = this.constant('XM_IIF_NONE');
+    this.#learn = this.constant('XM_ROUTE_LEARN');
+    this.#newSource = this.constant('XM_PUNT_NEW_SOURCE');
+    this.dropReasons = namesOf(btf, 'xm_drop_reason', 'XM_DROP_');
+    checkPuntClasses(namesOf(btf, 'xm_punt_class', 'XM_PUNT_'));
+    this.#portKey = new Layout(btf, 'xm_port_key');
+    this.#vport = new Layout(btf, 'xm_vport');
+    this.#routeKey = new Layout(btf, 'xm_route_key');
+    this.#route = new Layout(btf, 'xm_route');
+    this.#policer = new Layout(btf, 'xm_policer_config');
+    this.#recentKey = new Layout(btf, 'xm_recent_key');
+    this.#recent = new Layout(btf, 'xm_recent');
+    this.#punt = new Layout(btf, 'xm_punt');
+    this.#routeCounters = new PerCpuReader(new Layout(btf, 'xm_route_counters'), cpus);
+    this.#vportCounters = new PerCpuReader(new Layout(btf, 'xm_vport_counters'), cpus);
+  }
+
+  constant(name: string): number {
+    const value = this.#btf.enumerators[name];
+    if (value === undefined) throw mismatch(`constant ${name} is missing`);
+    return value;
+  }
+
+  portKey(ifindex: number): Uint8Array {
+    return this.#portKey.write({ ifindex });
+  }
+
+  vport(port: PortSpec): Uint8Array {
+    const bytes = this.#vport.write({ ifindex: port.ifindex, mtu: Math.min(port.mtu, 0xffff), ttl_threshold: port.ttlThreshold });
+    bytes.set(port.macAddress, this.#vport.member('mac').offset);
+    return bytes;
+  }
+
+  routeKey(source: Ipv4, group: Ipv4): Uint8Array {
+    const bytes = new Uint8Array(this.#routeKey.size);
+    this.#writeAddresses(bytes, this.#routeKey, source, group);
+    return bytes;
+  }
+
+  #writeAddresses(bytes: Uint8Array, layout: Layout, source: Ipv4, group: Ipv4): void {
+    const view = new DataView(bytes.buffer);
+    view.setUint32(layout.member('source').offset, source);
+    view.setUint32(layout.member('group').offset, group);
+  }
+
+  route(route: InstalledRoute): Uint8Array {
+    return this.#route.write({
+      counter: route.counter,
+      group: route.group,
+      iif: route.incoming ?? this.#iifNone,
+      copies: route.copies,
+      flags: route.learn ? this.#learn : 0,
+    });
+  }
+
+  policer(settings: PolicerSettings): Uint8Array {
+    const cost = NANOSECONDS_PER_SECOND / BigInt(settings.ratePps);
+    return this.#policer.write({ cost_ns: cost, burst_ns: cost * BigInt(settings.burst) });
+  }
+
+  /** The entry that counts what (*,G) forwarded of a source that came in by this vport. */
+  newSourceKey(source: Ipv4, group: Ipv4, vport: number): Uint8Array {
+    const bytes = this.#recentKey.write({ vport, class: this.#newSource });
+    this.#writeAddresses(bytes, this.#recentKey, source, group);
+    return bytes;
+  }
+
+  readRecent(value: Uint8Array): RecentFlow {
+    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+    const read = (name: string): bigint => view.getBigUint64(this.#recent.member(name).offset, LITTLE_ENDIAN);
+    return { packets: read('packets'), bytes: read('bytes'), copies: read('copies'), copyBytes: read('copy_bytes') };
+  }
+
+  get routeCounterBytes(): number {
+    return this.#routeCounters.bytes;
+  }
+
+  readRouteCounters(values: Uint8Array, index: number): RouteCounters {
+    const read = this.#routeCounters.at(values, index);
+    return {
+      packets: read.sum('packets'),
+      bytes: read.sum('bytes'),
+      copies: read.sum('copies'),
+      copyBytes: read.sum('copy_bytes'),
+      wrongInterface: read.sum('wrong_interface'),
+      ttlDrops: read.sum('ttl_drops'),
+    };
+  }
+
+  readVportCounters(values: Uint8Array, index: number): VportCounters {
+    const read = this.#vportCounters.at(values, index);
+    return {
+      rxPackets: read.sum('rx_packets'),
+      rxBytes: read.sum('rx_bytes'),
+      txPackets: read.sum('tx_packets'),
+      txBytes: read.sum('tx_bytes'),
+      drops: read.sumArray('drops'),
+      punts: read.sumArray('punts'),
+      puntsPoliced: read.sumArray('punts_policed'),
+      puntsLost: read.sumArray('punts_lost'),
+    };
+  }
+
+  /** undefined when the record is shorter than it says or of a class this controller does not know. */
+  readPunt(record: Uint8Array): Punt | undefined {
+    if (record.length < this.#punt.size) return undefined;
+    const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
+    const u16 = (name: string): number => view.getUint16(this.#punt.member(name).offset, LITTLE_ENDIAN);
+    const u32 = (name: string): number => view.getUint32(this.#punt.member(name).offset, LITTLE_ENDIAN);
+    const captured = u32('captured_bytes');
+    const puntClass: PuntClass | undefined = PUNT_CLASSES[u16('class')];
+    if (puntClass === undefined || this.#punt.size + captured > record.length) return undefined;
+    return {
+      class: puntClass,
+      vport: u16('vport'),
+      timeNs: view.getBigUint64(this.#punt.member('time_ns').offset, LITTLE_ENDIAN),
+      frame: record.subarray(this.#punt.size, this.#punt.size + captured),
+      frameBytes: u32('frame_bytes'),
+    };
+  }
+}
+
+/** Sums 64-bit members over the copies that a per-CPU map keeps, each rounded up to 8 bytes. */
+class PerCpuReader {
+  /** Of one entry, all CPUs. */
+  readonly bytes: number;
+  readonly #layout: Layout;
+  readonly #stride: number;
+  readonly #cpus: number;
+
+  constructor(layout: Layout, cpus: number) {
+    this.#layout = layout;
+    this.#cpus = cpus;
+    this.#stride = Math.ceil(layout.size / 8) * 8;
+    this.bytes = this.#stride * cpus;
+  }
+
+  at(values: Uint8Array, index: number): { sum(name: string): bigint; sumArray(name: string): readonly bigint[] } {
+    const view = new DataView(values.buffer, values.byteOffset + index * this.bytes, this.bytes);
+    const sumAt = (offset: number): bigint => {
+      let total = 0n;
+      for (let cpu = 0; cpu < this.#cpus; cpu++) total += view.getBigUint64(cpu * this.#stride + offset, LITTLE_ENDIAN);
+      return total;
+    };
+    return {
+      sum: (name) => sumAt(this.#layout.member(name).offset),
+      sumArray: (name) => {
+        const member = this.#layout.member(name);
+        return Array.from({ length: member.elements }, (_, i) => sumAt(member.offset + i * member.elementSize));
+      },
+    };
+  }
+}
+
+/** Names of an enum's members by value, without prefix, lower case; the closing _MAX is left out. */
+function namesOf(btf: BtfLayout, enumName: string, prefix: string): readonly string[] {
+  const members = btf.enums[enumName];
+  if (members === undefined) throw mismatch(`enum ${enumName} is missing`);
+  return Object.entries(members)
+    .filter(([name]) => name !== `${prefix}MAX`)
+    .sort(([, a], [, b]) => a - b)
+    .map(([name]) => name.slice(prefix.length).toLowerCase());
+}
+
+function checkPuntClasses(found: readonly string[]): void {
+  if (found.join() !== PUNT_CLASSES.join()) throw mismatch(`enum xm_punt_class is ${found.join()}, expected ${PUNT_CLASSES.join()}`);
+}

@@ -1,0 +1,99 @@
+/**
+ * What the controller asks of a forwarder, whatever runs it: set ports, write routes, read counters, hear punts, transmit.
+ * A vport is a small integer the controller chooses; everything here speaks vports, never ifindexes.
+ */
+import type { RouteChange, RouteKey, VportId } from '../mrib/route';
+
+/** Classes of packets handed to the controller, each with a policer of its own so that a flood in one starves no other. */
+export const PUNT_CLASSES = ['igmp_report', 'igmp_query', 'new_source', 'no_route', 'wrong_interface'] as const;
+export type PuntClass = (typeof PUNT_CLASSES)[number];
+
+export interface PolicerSettings {
+  /** Packets per second per interface. */
+  readonly ratePps: number;
+  readonly burst: number;
+}
+
+export interface PortSpec {
+  readonly vport: VportId;
+  readonly name: string;
+  readonly ifindex: number;
+  /** 6 bytes: the source address of every copy that leaves here. */
+  readonly macAddress: Uint8Array;
+  /** Bytes of IP. */
+  readonly mtu: number;
+  readonly ttlThreshold: number;
+}
+
+export interface RouteProblem extends RouteKey {
+  /** One sentence: why the route is not what was wanted. The route that was there before still is. */
+  readonly problem: string;
+}
+
+export interface Punt {
+  readonly class: PuntClass;
+  readonly vport: VportId;
+  /** CLOCK_MONOTONIC. */
+  readonly timeNs: bigint;
+  /** From the Ethernet header on; may be shorter than the frame was. */
+  readonly frame: Uint8Array;
+  readonly frameBytes: number;
+}
+
+/** Bytes are those of the IP total length. */
+export interface RouteCounters {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+  readonly copies: bigint;
+  readonly copyBytes: bigint;
+  readonly wrongInterface: bigint;
+  readonly ttlDrops: bigint;
+}
+
+export interface VportCounters {
+  readonly rxPackets: bigint;
+  readonly rxBytes: bigint;
+  readonly txPackets: bigint;
+  readonly txBytes: bigint;
+  /** In the order of `dropReasons`. */
+  readonly drops: readonly bigint[];
+  /** In the order of PUNT_CLASSES. */
+  readonly punts: readonly bigint[];
+  readonly puntsPoliced: readonly bigint[];
+  readonly puntsLost: readonly bigint[];
+}
+
+export interface CounterSnapshot {
+  /** One for each installed route, by routeName(). Counted since the route was first installed. */
+  readonly routes: ReadonlyMap<string, RouteCounters>;
+  readonly vports: ReadonlyMap<VportId, VportCounters>;
+}
+
+export interface DataplaneUsage {
+  readonly routes: number;
+  readonly routeLimit: number;
+  readonly groups: number;
+  readonly groupLimit: number;
+}
+
+export interface Dataplane {
+  /** Names of the drop reasons, by their numbers. */
+  readonly dropReasons: readonly string[];
+  readonly usage: DataplaneUsage;
+  /** Attaches the forwarder, or applies a changed address, MTU or threshold. Rejects with XmcastError; the port is then detached. */
+  setPort(port: PortSpec): Promise<void>;
+  /** Idempotent; also when the device is gone already. */
+  removePort(vport: VportId): Promise<void>;
+  /**
+   * Writes the changes in order. Each is atomic: packets see the old route or the new one. Returns those that were refused.
+   */
+  applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[];
+  /** Reads every counter, off the event loop. */
+  readCounters(): Promise<CounterSnapshot>;
+  /** Sends a whole Ethernet frame. Returns the errno name when the driver refused it, else undefined. */
+  transmit(vport: VportId, frame: Uint8Array): string | undefined;
+  /** Housekeeping that is due (replication groups whose rest is over). Returns when to call again. */
+  tick(nowMs: number): number | undefined;
+  /** Detaches everything and removes every pin. Idempotent. */
+  close(): Promise<void>;
+}
