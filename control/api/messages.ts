@@ -1,0 +1,131 @@
+/**
+ * State of the router as messages of the API: names, addresses as text, counters and times in their wire form. Pure.
+ */
+import { xmcast } from '#proto';
+
+import { formatIpv4, formatPrefix, type Ipv4 } from '../protocol/packet/address';
+import type { QuerierSnapshot } from '../protocol/igmp/router/api';
+import type { FlowState, InterfaceState, MembershipState, RouteState, StatusState } from './state-source';
+import { toWire, toWireMap } from './u64';
+import { toWireTime } from './wire-time';
+
+const { Interface, Membership } = xmcast.v1;
+
+const STATUS = {
+  absent: Interface.Status.STATUS_ABSENT,
+  down: Interface.Status.STATUS_DOWN,
+  'no-address': Interface.Status.STATUS_NO_ADDRESS,
+  error: Interface.Status.STATUS_ERROR,
+  forwarding: Interface.Status.STATUS_FORWARDING,
+} as const;
+const ROLE = { upstream: Interface.Role.ROLE_UPSTREAM, downstream: Interface.Role.ROLE_DOWNSTREAM } as const;
+const MODE = { none: Interface.Mode.MODE_NONE, xdp: Interface.Mode.MODE_XDP } as const;
+const FILTER_MODE = {
+  include: Membership.FilterMode.FILTER_MODE_INCLUDE,
+  exclude: Membership.FilterMode.FILTER_MODE_EXCLUDE,
+} as const;
+
+/** "*" stands for (*,G), which is source 0 inside. */
+export function sourceText(source: Ipv4): string {
+  return source === 0 ? '*' : formatIpv4(source);
+}
+
+export function statusMessage(state: StatusState): xmcast.v1.GetStatusResponse.$Properties {
+  return {
+    version: state.version,
+    startTime: toWireTime(state.startedAtMs),
+    ready: state.ready,
+    interfacesConfigured: state.interfaces.configured,
+    interfacesForwarding: state.interfaces.forwarding,
+    memberships: state.memberships,
+    routesInstalled: state.routes.installed,
+    routesLimit: state.routes.limit,
+    routesRefused: toWire(state.routes.refused),
+    replicationGroupsUsed: state.replicationGroups.used,
+    replicationGroupsLimit: state.replicationGroups.limit,
+    conditions: [...state.conditions],
+  };
+}
+
+export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Properties {
+  return {
+    name: state.name,
+    ifindex: state.ifindex,
+    role: ROLE[state.role],
+    status: STATUS[state.status],
+    problem: state.problem,
+    mode: MODE[state.mode],
+    macAddress: state.macAddress,
+    addresses: state.addresses.map(formatPrefix),
+    mtu: state.mtu,
+    ttlThreshold: state.ttlThreshold,
+    rxPackets: toWire(state.rxPackets),
+    rxBytes: toWire(state.rxBytes),
+    txPackets: toWire(state.txPackets),
+    txBytes: toWire(state.txBytes),
+    drops: toWireMap(state.drops),
+    punts: toWireMap(state.punts),
+    puntDrops: toWireMap(state.puntDrops),
+    querier: state.querier === undefined ? null : querierMessage(state.querier),
+    igmpVersion: state.igmpVersion,
+    igmpReceived: toWireMap(state.igmpReceived),
+    igmpSent: toWireMap(state.igmpSent),
+    igmpDropped: toWireMap(state.igmpDropped),
+  };
+}
+
+/** An address of 0 means that nobody asks (the link is down): empty, not "0.0.0.0". */
+function querierMessage(state: QuerierSnapshot): xmcast.v1.Querier.$Properties {
+  return {
+    self: state.isQuerier,
+    address: state.address === 0 ? '' : formatIpv4(state.address),
+    expiresIn: state.otherQuerierPresentMs === undefined ? null : toWireTime(state.otherQuerierPresentMs),
+  };
+}
+
+export function membershipMessage(state: MembershipState): xmcast.v1.Membership.$Properties {
+  return {
+    interface: state.interface,
+    group: formatIpv4(state.group),
+    filterMode: FILTER_MODE[state.mode],
+    compatibilityVersion: state.compatibilityVersion,
+    expiresIn: state.groupTimerMs === undefined ? null : toWireTime(state.groupTimerMs),
+    sources: state.sources.map(({ source, forwarded, timerMs }) => ({
+      source: formatIpv4(source),
+      forwarded,
+      expiresIn: toWireTime(timerMs),
+    })),
+    lastReporter: formatIpv4(state.lastReporter),
+    age: toWireTime(state.ageMs),
+  };
+}
+
+export function routeMessage(state: RouteState): xmcast.v1.Route.$Properties {
+  return {
+    source: sourceText(state.source),
+    group: formatIpv4(state.group),
+    incomingInterface: state.incomingInterface,
+    outgoingInterfaces: [...state.outgoingInterfaces],
+    installed: state.installed,
+    problem: state.problem,
+    age: toWireTime(state.ageMs),
+  };
+}
+
+export function flowMessage(state: FlowState): xmcast.v1.Flow.$Properties {
+  return {
+    source: sourceText(state.source),
+    group: formatIpv4(state.group),
+    incomingInterface: state.incomingInterface,
+    outgoingInterfaces: [...state.outgoingInterfaces],
+    packets: toWire(state.packets),
+    bytes: toWire(state.bytes),
+    replicatedPackets: toWire(state.replicatedPackets),
+    replicatedBytes: toWire(state.replicatedBytes),
+    wrongInterfacePackets: toWire(state.wrongInterfacePackets),
+    ttlDroppedPackets: toWire(state.ttlDroppedPackets),
+    packetsPerSecond: state.packetsPerSecond,
+    bitsPerSecond: state.bitsPerSecond,
+    readTime: toWireTime(state.readAtMs),
+  };
+}

@@ -1,0 +1,12 @@
+/**
+ * The services of package xmcast.v1 as both ends of the API use them. No behaviour.
+ */
+import { xmcast } from '#proto';
+
+import { defineService } from './define-service';
+
+export const STATE_SERVICE_NAME = 'xmcast.v1.StateService';
+export const SYSTEM_SERVICE_NAME = 'xmcast.v1.SystemService';
+
+export const stateServiceDefinition = defineService<xmcast.v1.StateService>(xmcast.v1.StateService, xmcast.v1);
+export const systemServiceDefinition = defineService<xmcast.v1.SystemService>(xmcast.v1.SystemService, xmcast.v1);

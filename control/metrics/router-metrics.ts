@@ -1,0 +1,159 @@
+/**
+ * The catalogue of metrics with few series: the router as a whole and its interfaces. docs/metrics.md describes each; a test compares
+ * the two. Flows have a file of their own.
+ */
+import type { InterfaceState, StateSource, StatusState } from '../api/state-source';
+
+import { familyHeader, type Labels, labelText, type MetricFamily, sampleLine, type SampleValue } from './text';
+
+interface RouterView {
+  readonly status: StatusState;
+  readonly interfaces: readonly InterfaceState[];
+  readonly flows: number;
+}
+
+type Sample = readonly [labels: Labels, value: SampleValue];
+
+interface RouterFamily extends MetricFamily {
+  readonly samples: (view: RouterView) => readonly Sample[];
+}
+
+/** One text with all families; short, since its size depends on interfaces and reasons only. */
+export function renderRouterMetrics(state: StateSource, flows: number): string {
+  const view: RouterView = { status: state.status(), interfaces: state.interfaces(), flows };
+  return FAMILIES.map((family) => {
+    const lines = family.samples(view).map(([labels, value]) => sampleLine(family.name, labelText(labels), value));
+    return familyHeader(family) + lines.join('');
+  }).join('');
+}
+
+function gauge(name: string, help: string, value: (status: StatusState) => number): RouterFamily {
+  return { name, type: 'gauge', help, samples: (view) => [[{}, value(view.status)]] };
+}
+
+function perInterface(
+  name: string,
+  type: MetricFamily['type'],
+  help: string,
+  value: (state: InterfaceState) => SampleValue,
+): RouterFamily {
+  return { name, type, help, samples: (view) => view.interfaces.map((state) => [{ interface: state.name }, value(state)]) };
+}
+
+/** A counter by reason, class or kind. Only what has occurred has a series. */
+function perInterfaceAnd(
+  label: string,
+  name: string,
+  help: string,
+  counters: (state: InterfaceState) => ReadonlyMap<string, bigint>,
+): RouterFamily {
+  const samplesOf = (state: InterfaceState): Sample[] =>
+    [...counters(state)].map(([kind, value]) => [{ interface: state.name, [label]: kind }, value]);
+  return { name, type: 'counter', help, samples: (view) => view.interfaces.flatMap(samplesOf) };
+}
+
+function flag(value: boolean): number {
+  return value ? 1 : 0;
+}
+
+const STATUS_FAMILIES: readonly RouterFamily[] = [
+  {
+    name: 'xmcast_build_info',
+    type: 'gauge',
+    help: 'Always 1; the version is a label.',
+    samples: ({ status }) => [[{ version: status.version, node: process.version }, 1]],
+  },
+  gauge('xmcast_start_time_seconds', 'When xmcastd started, as Unix time.', (status) => status.startedAtMs / 1000),
+  gauge('xmcast_ready', '1 while the forwarder is attached to every configured interface that exists.', (status) =>
+    flag(status.ready),
+  ),
+  gauge(
+    'xmcast_conditions',
+    'Things an operator should look at; xmcastctl status names them.',
+    (status) => status.conditions.length,
+  ),
+  gauge('xmcast_interfaces_configured', 'Interfaces in the configuration.', (status) => status.interfaces.configured),
+  gauge('xmcast_interfaces_forwarding', 'Interfaces that forward.', (status) => status.interfaces.forwarding),
+  gauge('xmcast_memberships', 'Groups with listeners, counted once per interface.', (status) => status.memberships),
+  gauge('xmcast_routes_installed', 'Routes in the data plane.', (status) => status.routes.installed),
+  gauge('xmcast_routes_limit', 'Routes the data plane has room for.', (status) => status.routes.limit),
+  {
+    name: 'xmcast_routes_refused_total',
+    type: 'counter',
+    help: 'Routes not installed because a table was full.',
+    samples: ({ status }) => [[{}, status.routes.refused]],
+  },
+  gauge('xmcast_replication_groups_used', 'Distinct outgoing sets in the data plane.', (status) => status.replicationGroups.used),
+  gauge(
+    'xmcast_replication_groups_limit',
+    'Outgoing sets the data plane has room for.',
+    (status) => status.replicationGroups.limit,
+  ),
+  { name: 'xmcast_flows', type: 'gauge', help: 'Routes with counters.', samples: (view) => [[{}, view.flows]] },
+];
+
+const INTERFACE_FAMILIES: readonly RouterFamily[] = [
+  {
+    name: 'xmcast_interface_info',
+    type: 'gauge',
+    help: 'Always 1; role, status and mode of the interface are labels.',
+    samples: (view) => view.interfaces.map(({ name, role, status, mode }) => [{ interface: name, role, status, mode }, 1]),
+  },
+  perInterface('xmcast_interface_forwarding', 'gauge', '1 while the interface forwards.', (state) =>
+    flag(state.status === 'forwarding'),
+  ),
+  perInterface(
+    'xmcast_interface_received_packets_total',
+    'counter',
+    'Multicast data packets received.',
+    (state) => state.rxPackets,
+  ),
+  perInterface(
+    'xmcast_interface_received_bytes_total',
+    'counter',
+    'Bytes of multicast data received, from the IP header on.',
+    (state) => state.rxBytes,
+  ),
+  perInterface(
+    'xmcast_interface_transmitted_packets_total',
+    'counter',
+    'Copies handed to the driver.',
+    (state) => state.txPackets,
+  ),
+  perInterface(
+    'xmcast_interface_transmitted_bytes_total',
+    'counter',
+    'Bytes of copies handed to the driver, from the IP header on.',
+    (state) => state.txBytes,
+  ),
+  perInterfaceAnd('reason', 'xmcast_dropped_packets_total', 'Data packets and copies dropped.', (state) => state.drops),
+  perInterfaceAnd('class', 'xmcast_punted_packets_total', 'Packets handed to the controller.', (state) => state.punts),
+  perInterfaceAnd(
+    'class',
+    'xmcast_punt_policed_packets_total',
+    'Packets that the policers kept from the controller.',
+    (state) => state.puntDrops,
+  ),
+];
+
+const IGMP_FAMILIES: readonly RouterFamily[] = [
+  perInterfaceAnd('message', 'xmcast_igmp_messages_received_total', 'IGMP messages received.', (state) => state.igmpReceived),
+  perInterfaceAnd('message', 'xmcast_igmp_messages_sent_total', 'IGMP messages sent.', (state) => state.igmpSent),
+  perInterfaceAnd(
+    'reason',
+    'xmcast_igmp_dropped_total',
+    'IGMP packets, records or sources refused.',
+    (state) => state.igmpDropped,
+  ),
+  {
+    name: 'xmcast_igmp_querier',
+    type: 'gauge',
+    help: '1 while this router is the querier of the link; downstream interfaces only.',
+    samples: (view) =>
+      view.interfaces.flatMap(({ name, querier }): Sample[] =>
+        querier === undefined ? [] : [[{ interface: name }, flag(querier.isQuerier)]],
+      ),
+  },
+];
+
+const FAMILIES: readonly RouterFamily[] = [...STATUS_FAMILIES, ...INTERFACE_FAMILIES, ...IGMP_FAMILIES];

@@ -1,0 +1,149 @@
+/**
+ * A StateSource that tests fill by hand: plain arrays, and a count of how often counters were asked for.
+ */
+import type {
+  FlowState,
+  InterfaceState,
+  MembershipState,
+  RouteState,
+  StateSource,
+  StatusState,
+} from '../../../control/api/state-source';
+import { parseIpv4 } from '../../../control/protocol/packet/address';
+
+export function ip(text: string): number {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`${text} is no IPv4 address`);
+  return address;
+}
+
+export class FakeState implements StateSource {
+  statusState: StatusState = {
+    version: '0.1.0-test',
+    startedAtMs: 1_700_000_000_500,
+    ready: true,
+    interfaces: { configured: 2, forwarding: 2 },
+    memberships: 3,
+    routes: { installed: 2, limit: 4096, refused: 0n },
+    replicationGroups: { used: 1, limit: 1024 },
+    conditions: [],
+  };
+  interfaceStates: InterfaceState[] = [];
+  membershipStates: MembershipState[] = [];
+  routeStates: RouteState[] = [];
+  flowStates: FlowState[] = [];
+  refreshes = 0;
+  /** Replaced by tests that hold a refresh or let it fail. */
+  onRefresh: () => Promise<void> = () => Promise.resolve();
+
+  status(): StatusState {
+    return this.statusState;
+  }
+
+  interfaces(): readonly InterfaceState[] {
+    return this.interfaceStates;
+  }
+
+  memberships(): readonly MembershipState[] {
+    return this.membershipStates;
+  }
+
+  routes(): readonly RouteState[] {
+    return this.routeStates;
+  }
+
+  flows(): readonly FlowState[] {
+    return this.flowStates;
+  }
+
+  refreshCounters(): Promise<void> {
+    this.refreshes += 1;
+    return this.onRefresh();
+  }
+}
+
+export function interfaceState(changes: Partial<InterfaceState> = {}): InterfaceState {
+  return {
+    name: 'eth1',
+    ifindex: 3,
+    role: 'downstream',
+    status: 'forwarding',
+    problem: '',
+    mode: 'xdp',
+    macAddress: '02:00:00:00:00:01',
+    addresses: [{ address: ip('10.1.0.1'), length: 24 }],
+    mtu: 1500,
+    ttlThreshold: 1,
+    rxPackets: 0n,
+    rxBytes: 0n,
+    txPackets: 0n,
+    txBytes: 0n,
+    drops: new Map(),
+    punts: new Map(),
+    puntDrops: new Map(),
+    querier: { isQuerier: true, address: ip('10.1.0.1'), otherQuerierPresentMs: undefined },
+    igmpVersion: 3,
+    igmpReceived: new Map(),
+    igmpSent: new Map(),
+    igmpDropped: new Map(),
+    ...changes,
+  };
+}
+
+export function membershipState(changes: Partial<MembershipState> = {}): MembershipState {
+  return {
+    interface: 'eth1',
+    group: ip('239.1.1.1'),
+    mode: 'exclude',
+    compatibilityVersion: 3,
+    groupTimerMs: 125_500,
+    sources: [],
+    lastReporter: ip('10.1.0.9'),
+    ageMs: 61_000,
+    ...changes,
+  };
+}
+
+export function routeState(changes: Partial<RouteState> = {}): RouteState {
+  return {
+    source: ip('10.0.0.5'),
+    group: ip('239.1.1.1'),
+    incomingInterface: 'eth0',
+    outgoingInterfaces: ['eth1'],
+    installed: true,
+    problem: '',
+    ageMs: 5_000,
+    ...changes,
+  };
+}
+
+export function flowState(changes: Partial<FlowState> = {}): FlowState {
+  return {
+    source: ip('10.0.0.5'),
+    group: ip('239.1.1.1'),
+    incomingInterface: 'eth0',
+    outgoingInterfaces: ['eth1', 'eth2'],
+    packets: 1_000n,
+    bytes: 1_316_000n,
+    replicatedPackets: 2_000n,
+    replicatedBytes: 2_632_000n,
+    wrongInterfacePackets: 0n,
+    ttlDroppedPackets: 0n,
+    packetsPerSecond: 950.5,
+    bitsPerSecond: 10_006_864,
+    readAtMs: 1_700_000_100_000,
+    ...changes,
+  };
+}
+
+/** `count` different flows in no particular order. */
+export function manyFlows(count: number): FlowState[] {
+  // 7919 is prime and shares no factor with the counts used: the walk visits each index once, out of order.
+  return Array.from({ length: count }, (_, index) => (index * 7919) % count).map((index) =>
+    flowState({
+      group: ip('239.0.0.0') + (index % 256),
+      source: ip('10.0.0.1') + Math.floor(index / 256),
+      packets: BigInt(index),
+    }),
+  );
+}

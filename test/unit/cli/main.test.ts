@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+
+import { startApiServer } from '../../../control/api/server';
+import { FakeState, manyFlows } from '../api/fake-state';
+import { RecordedLog } from '../api/recorded-log';
+
+const ROOT = path.resolve(__dirname, '../../..');
+/** All that xmcastctl may consist of; an import of any other room makes the child process fail. */
+const ROOMS = ['control/cli', 'control/api'];
+const SERVER_ONLY = /^(server|state-service|system-service|health|reflection|unary|unix-socket|messages|filters|paging)\.ts$/;
+
+let install: string;
+
+/** An installed tree: build/ beside package.json and the generated schema. */
+beforeAll(() => {
+  install = mkdtempSync(path.join(os.tmpdir(), 'xmcast-install-'));
+  for (const room of ROOMS) transpileFolder(room);
+  cpSync(path.join(ROOT, 'package.json'), path.join(install, 'package.json'));
+  for (const name of ['node_modules', 'proto']) symlinkSync(path.join(ROOT, name), path.join(install, name));
+});
+
+afterAll(() => rmSync(install, { recursive: true }));
+
+function transpileFolder(room: string): void {
+  const to = path.join(install, 'build', room);
+  mkdirSync(to, { recursive: true });
+  const needed = (file: string): boolean => !SERVER_ONLY.test(file);
+  for (const file of readdirSync(path.join(ROOT, room)).filter(needed)) {
+    const source = readFileSync(path.join(ROOT, room, file), 'utf8');
+    const { outputText } = transpileModule(source, {
+      compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2023, esModuleInterop: true },
+    });
+    writeFileSync(path.join(to, file.replace(/\.ts$/, '.js')), outputText);
+  }
+}
+
+interface Exit {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `readBytes`: the reader leaves after that many, as head(1) does. */
+function xmcastctl(args: readonly string[], readBytes = Number.POSITIVE_INFINITY): Promise<Exit> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [path.join(install, 'build/control/cli/main.js'), ...args], { env: {} });
+    let stdout = '';
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (stdout.length >= readBytes) child.stdout.destroy();
+    });
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+test('xmcastctl as a process: output, exit status, and a reader that leaves early', async () => {
+  const socketPath = path.join(install, 'control.sock');
+  const state = new FakeState();
+  state.flowStates = manyFlows(2000);
+  const server = await startApiServer({ socketPath, state, log: new RecordedLog() });
+  try {
+    const target = ['--target', `unix://${socketPath}`];
+    const json = await xmcastctl([...target, 'flows', '-o', 'json']);
+    expect({ ...json, stdout: (JSON.parse(json.stdout) as { flows: unknown[] }).flows.length }).toEqual({
+      code: 0,
+      stdout: 2000,
+      stderr: '',
+    });
+    expect(await xmcastctl([...target, 'flows'], 100)).toMatchObject({ code: 0, stderr: '' });
+    expect(await xmcastctl([...target, 'flows', '--group', 'x'])).toMatchObject({ code: 2, stdout: '' });
+  } finally {
+    await server.close();
+  }
+  expect(await xmcastctl(['status', '--target', `unix://${socketPath}`])).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('ENOENT'),
+  });
+}, 60_000);
