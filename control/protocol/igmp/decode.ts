@@ -119,9 +119,8 @@ function isDestinationOf(kind: MessageKind, group: Ipv4, destination: Ipv4): boo
       return destination === ALL_SYSTEMS || isUnicastSource(destination) || (isMulticast(destination) && destination === group);
     case 'report-v1':
     case 'report-v2':
-      // DEVIATION(RFC3376 4.2.14): only the group itself is accepted, not every address of the interface, because v1 and v2 hosts
-      // send nowhere else, while a forged report would put the group into a compatibility mode (§9.2).
-      return destination === group;
+      // RFC 3376 §4.2.14: to any address of the interface. Which unicast addresses are its own the router side knows.
+      return destination === group || isUnicastSource(destination);
     case 'leave':
       // RFC 2236 §3: to all routers; §9: older implementations send to the group.
       return destination === ALL_ROUTERS || destination === group;

@@ -80,5 +80,6 @@ export interface IgmpRouterInterface {
   input(event: IgmpEvent, nowMs: number): readonly IgmpEffect[];
   nextDeadline(): number | undefined;
   memberships(nowMs: number): readonly MembershipSnapshot[];
+  readonly membershipCount: number;
   querier(nowMs: number): QuerierSnapshot;
 }

@@ -1,0 +1,169 @@
+/**
+ * The running router as the API and the metrics see it: reads what the parts hold in memory, changes nothing.
+ */
+import type { Settings } from '../config/settings';
+import type { Dataplane, RouteCounters, VportCounters } from '../dataplane/api';
+import { PUNT_CLASSES } from '../dataplane/api';
+import type { FlowState, InterfaceState, MembershipState, RouteState, StateSource, StatusState } from '../api/state-source';
+import type { Clock } from '../kernel/clock';
+import { routeName } from '../mrib/route';
+import type { VportId, WantedRoute } from '../mrib/route';
+import type { Port } from './port';
+import type { Router } from './router';
+
+const NO_ROUTE_COUNTERS: RouteCounters = { packets: 0n, bytes: 0n, copies: 0n, copyBytes: 0n, wrongInterface: 0n, ttlDrops: 0n };
+
+export interface RouterStateOptions {
+  readonly router: Router;
+  readonly dataplane: Dataplane;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+export class RouterState implements StateSource {
+  readonly #options: RouterStateOptions;
+  readonly #startedAtMs: number;
+  readonly #names: ReadonlyMap<VportId, string>;
+
+  constructor(options: RouterStateOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.clock.nowWallMs();
+    this.#names = new Map(options.router.ports.map((port) => [port.vport, port.name]));
+  }
+
+  status(): StatusState {
+    const { router, dataplane, version } = this.#options;
+    const { routes, routeLimit, groups, groupLimit } = dataplane.usage;
+    return {
+      version,
+      startedAtMs: this.#startedAtMs,
+      ready: router.ports.every((port) => port.problem === undefined),
+      interfaces: { configured: router.ports.length, forwarding: router.ports.filter((port) => port.usable).length },
+      memberships: this.memberships().length,
+      routes: { installed: routes, limit: routeLimit, refused: router.routes.refused },
+      replicationGroups: { used: groups, limit: groupLimit },
+      conditions: this.#conditions(),
+    };
+  }
+
+  interfaces(): readonly InterfaceState[] {
+    return this.#options.router.ports.map((port) => this.#interface(port));
+  }
+
+  memberships(): readonly MembershipState[] {
+    const nowMs = this.#options.clock.nowMs();
+    return this.#options.router.ports.flatMap((port) =>
+      (port.igmp?.memberships(nowMs) ?? []).map((membership) => ({ ...membership, interface: port.name })),
+    );
+  }
+
+  routes(): readonly RouteState[] {
+    const { router, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    return [...router.mrib.wantedRoutes()].map((route) => {
+      const name = routeName(route.source, route.group);
+      const problem = router.routes.problemOf(name);
+      const ageMs = nowMs - (router.routes.sinceMs(name) ?? nowMs);
+      return { source: route.source, group: route.group, ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
+    });
+  }
+
+  flows(): readonly FlowState[] {
+    const { counters, mrib } = this.#options.router;
+    const readAtMs = counters.readAtWallMs;
+    return [...mrib.wantedRoutes()].map((route) => {
+      const name = routeName(route.source, route.group);
+      const found = counters.snapshot.routes.get(name) ?? NO_ROUTE_COUNTERS;
+      return {
+        source: route.source,
+        group: route.group,
+        ...this.#interfacesOf(route),
+        packets: found.packets,
+        bytes: found.bytes,
+        replicatedPackets: found.copies,
+        replicatedBytes: found.copyBytes,
+        wrongInterfacePackets: found.wrongInterface,
+        ttlDroppedPackets: found.ttlDrops,
+        ...counters.rateOf(name),
+        readAtMs,
+      };
+    });
+  }
+
+  refreshCounters(): Promise<void> {
+    return this.#options.router.counters.refresh();
+  }
+
+  #interfacesOf(route: WantedRoute): { readonly incomingInterface: string; readonly outgoingInterfaces: readonly string[] } {
+    return {
+      incomingInterface: route.incoming === undefined ? '' : this.#nameOf(route.incoming),
+      outgoingInterfaces: route.outgoing.map((vport) => this.#nameOf(vport)),
+    };
+  }
+
+  #nameOf(vport: VportId): string {
+    return this.#names.get(vport) ?? '';
+  }
+
+  #interface(port: Port): InterfaceState {
+    const { clock, router } = this.#options;
+    const link = port.link;
+    return {
+      name: port.name,
+      ifindex: link?.ifindex ?? 0,
+      role: port.settings.upstream ? 'upstream' : 'downstream',
+      ...condition(port),
+      mode: port.macAddress === undefined ? 'none' : 'xdp',
+      macAddress: link === undefined ? '' : [...link.macAddress].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
+      addresses: link?.addresses ?? [],
+      mtu: link?.mtu ?? 0,
+      ttlThreshold: port.settings.ttlThreshold,
+      ...this.#counters(router.counters.snapshot.vports.get(port.vport)),
+      querier: port.igmp?.querier(clock.nowMs()),
+      igmpVersion: port.settings.igmp.version,
+      igmpReceived: port.received.snapshot(),
+      igmpSent: port.sent.snapshot(),
+      igmpDropped: port.dropped.snapshot(),
+    };
+  }
+
+  #counters(found: VportCounters | undefined): Pick<InterfaceState, 'rxPackets' | 'rxBytes' | 'txPackets' | 'txBytes' | 'drops' | 'punts' | 'puntDrops'> {
+    const { dropReasons } = this.#options.dataplane;
+    const heldBack = PUNT_CLASSES.map((_, i) => (found?.puntsPoliced[i] ?? 0n) + (found?.puntsLost[i] ?? 0n));
+    return {
+      rxPackets: found?.rxPackets ?? 0n,
+      rxBytes: found?.rxBytes ?? 0n,
+      txPackets: found?.txPackets ?? 0n,
+      txBytes: found?.txBytes ?? 0n,
+      drops: labelled(dropReasons, found?.drops ?? []),
+      punts: labelled(PUNT_CLASSES, found?.punts ?? []),
+      puntDrops: labelled(PUNT_CLASSES, heldBack),
+    };
+  }
+
+  #conditions(): readonly string[] {
+    const { router } = this.#options;
+    const conditions = router.ports.map((port) => condition(port).problem).filter((problem) => problem !== '');
+    const refused = router.routes.problemCount;
+    if (refused > 0) conditions.push(`${refused} routes are not installed: see "xmcastctl routes".`);
+    return conditions;
+  }
+}
+
+function condition(port: Port): Pick<InterfaceState, 'status' | 'problem'> {
+  if (port.link === undefined) return { status: 'absent', problem: `No interface named ${port.name} exists; it is taken as soon as it appears.` };
+  if (port.problem !== undefined) return { status: 'error', problem: `${port.problem.message}. ${port.problem.hint}` };
+  if (!port.link.up) return { status: 'down', problem: `${port.name} is down.` };
+  if (port.link.addresses.length === 0) return { status: 'no-address', problem: `${port.name} has no IPv4 address: no queries can be sent there.` };
+  return { status: 'forwarding', problem: '' };
+}
+
+function labelled(labels: readonly string[], values: readonly bigint[]): ReadonlyMap<string, bigint> {
+  const found = new Map<string, bigint>();
+  labels.forEach((label, i) => {
+    const value = values[i] ?? 0n;
+    if (value > 0n) found.set(label, value);
+  });
+  return found;
+}
