@@ -67,6 +67,7 @@ export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Pr
     punts: toWireMap(state.punts),
     puntDrops: toWireMap(state.puntDrops),
     querier: state.querier === undefined ? null : querierMessage(state.querier),
+    memberships: state.memberships,
     igmpVersion: state.igmpVersion,
     igmpReceived: toWireMap(state.igmpReceived),
     igmpSent: toWireMap(state.igmpSent),

@@ -30,6 +30,8 @@ export interface InterfaceState {
   readonly puntDrops: ReadonlyMap<string, bigint>;
   /** undefined on upstream interfaces. */
   readonly querier: QuerierSnapshot | undefined;
+  /** Groups with listeners. */
+  readonly memberships: number;
   readonly igmpVersion: number;
   readonly igmpReceived: ReadonlyMap<string, bigint>;
   readonly igmpSent: ReadonlyMap<string, bigint>;

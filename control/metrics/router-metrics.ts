@@ -126,6 +126,7 @@ const INTERFACE_FAMILIES: readonly RouterFamily[] = [
     'Bytes of copies handed to the driver, from the IP header on.',
     (state) => state.txBytes,
   ),
+  perInterface('xmcast_igmp_groups', 'gauge', 'Groups with listeners.', (state) => state.memberships),
   perInterfaceAnd('reason', 'xmcast_dropped_packets_total', 'Data packets and copies dropped.', (state) => state.drops),
   perInterfaceAnd('class', 'xmcast_punted_packets_total', 'Packets handed to the controller.', (state) => state.punts),
   perInterfaceAnd(

@@ -82,6 +82,7 @@ export function interfaceState(changes: Partial<InterfaceState> = {}): Interface
     punts: new Map(),
     puntDrops: new Map(),
     querier: { isQuerier: true, address: ip('10.1.0.1'), otherQuerierPresentMs: undefined },
+    memberships: 2,
     igmpVersion: 3,
     igmpReceived: new Map(),
     igmpSent: new Map(),

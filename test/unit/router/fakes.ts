@@ -1,0 +1,126 @@
+/** The outside of the router for its unit tests: a data plane that only remembers, a kernel whose links a test sets. */
+import { pino } from 'pino';
+import type { CounterSnapshot, Dataplane, PortSpec, RouteCounters, RouteProblem } from '../../../control/dataplane/api';
+import { PUNT_CLASSES } from '../../../control/dataplane/api';
+import type { KernelChange, LinkState } from '../../../control/kernel/interface-table';
+import { routeName, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
+import { parseIpv4 } from '../../../control/protocol/packet/address';
+import { toSettings } from '../../../control/config/defaults';
+import type { Settings } from '../../../control/config/settings';
+
+export const quiet = pino({ level: 'silent' });
+
+export function ip(text: string): number {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(text);
+  return address;
+}
+
+export class FakeDataplane implements Dataplane {
+  readonly dropReasons = ['no_route'];
+  readonly ports = new Map<VportId, PortSpec>();
+  readonly routes = new Map<string, WantedRoute>();
+  readonly sent: { readonly vport: VportId; readonly frame: Uint8Array }[] = [];
+  /** Routes refused beyond so many. */
+  limit = 100;
+  failPort: Error | undefined;
+  readonly counters = new Map<string, RouteCounters>();
+
+  get usage() {
+    return { routes: this.routes.size, routeLimit: this.limit, groups: 0, groupLimit: 10 };
+  }
+
+  setPort(port: PortSpec): Promise<void> {
+    if (this.failPort !== undefined) return Promise.reject(this.failPort);
+    this.ports.set(port.vport, port);
+    return Promise.resolve();
+  }
+
+  removePort(vport: VportId): Promise<void> {
+    this.ports.delete(vport);
+    return Promise.resolve();
+  }
+
+  applyRoutes(changes: readonly RouteChange[]): readonly RouteProblem[] {
+    const problems: RouteProblem[] = [];
+    for (const change of changes) {
+      if (change.kind === 'remove') {
+        this.routes.delete(routeName(change.key.source, change.key.group));
+        continue;
+      }
+      const { source, group } = change.route;
+      const name = routeName(source, group);
+      if (!this.routes.has(name) && this.routes.size >= this.limit) problems.push({ source, group, problem: 'full' });
+      else this.routes.set(name, change.route);
+    }
+    return problems;
+  }
+
+  readCounters(): Promise<CounterSnapshot> {
+    const zero = PUNT_CLASSES.map(() => 0n);
+    const vport = { rxPackets: 7n, rxBytes: 700n, txPackets: 0n, txBytes: 0n, drops: [3n], punts: zero, puntsPoliced: zero, puntsLost: zero };
+    return Promise.resolve({ routes: new Map(this.counters), vports: new Map([[1, vport]]) });
+  }
+
+  transmit(vport: VportId, frame: Uint8Array): string | undefined {
+    this.sent.push({ vport, frame });
+    return undefined;
+  }
+
+  tick(): undefined {
+    return undefined;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export class FakeKernel {
+  readonly #links = new Map<string, LinkState>();
+  #listener: (changes: readonly KernelChange[]) => void = () => undefined;
+  /** Unicast routes: source → interface index, with the prefix length. */
+  readonly unicast = new Map<number, { ifindex: number; prefixLength: number; gateway: undefined }>();
+
+  link(name: string): LinkState | undefined {
+    return this.#links.get(name);
+  }
+
+  lookupRoute(address: number) {
+    return this.unicast.get(address);
+  }
+
+  onChanges(listener: (changes: readonly KernelChange[]) => void): () => void {
+    this.#listener = listener;
+    return () => undefined;
+  }
+
+  set(name: string, link: Partial<LinkState> & { ifindex: number; address?: string }): void {
+    const { address, ...rest } = link;
+    this.#links.set(name, {
+      name,
+      macAddress: Uint8Array.of(2, 0, 0, 0, 0, link.ifindex),
+      mtu: 1500,
+      adminUp: true,
+      up: true,
+      kind: 'veth',
+      addresses: address === undefined ? [] : [{ address: ip(address), length: 24, secondary: false }],
+      ...rest,
+    } as LinkState);
+    this.#listener([]);
+  }
+
+  remove(name: string): void {
+    this.#links.delete(name);
+    this.#listener([]);
+  }
+}
+
+export function settings(...names: string[]): Settings {
+  return toSettings({ interfaces: names.map((name) => ({ name, upstream: name.startsWith('up') })) });
+}
+
+/** Lets promises that are already settled run their continuations. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
