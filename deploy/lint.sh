@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Style and contracts: ESLint, types, clang-format, shellcheck, buf. Prints every finding, fails at the end.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=0
+check() {
+  printf '  %s\n' "$1"; shift
+  "$@" || failed=1
+}
+check 'eslint' node_modules/.bin/eslint --max-warnings 0 control test bindings
+check 'types' node_modules/.bin/tsc --noEmit -p tsconfig.json
+check 'clang-format' clang-format --dry-run --Werror bpf/*.c bpf/*.h bindings/src/* test/lab/traffic/*
+check 'shellcheck' shellcheck deploy/*.sh .ci/run
+check 'buf' sh -c 'cd proto && ../node_modules/.bin/buf lint'
+exit "$failed"

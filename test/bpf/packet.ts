@@ -1,0 +1,57 @@
+/** Frames for the programs: a good UDP multicast frame, with any part of it spoilt on request. */
+import { writeEthernetHeader } from '../../control/protocol/packet/ethernet';
+import { multicastMac } from '../../control/protocol/packet/multicast-mac';
+import { internetChecksum } from '../../control/protocol/packet/checksum';
+import { parseIpv4 } from '../../control/protocol/packet/address';
+
+export const ETHERNET_BYTES = 14;
+const SENDER_MAC = Uint8Array.of(0x02, 0, 0, 0, 0, 0x99);
+
+export interface FrameOptions {
+  readonly source?: string;
+  readonly group?: string;
+  readonly ttl?: number;
+  /** UDP payload. */
+  readonly payload?: number;
+  readonly destinationMac?: Uint8Array;
+  readonly protocol?: number;
+  readonly version?: number;
+  /** 32-bit words. */
+  readonly headerLength?: number;
+  readonly totalLength?: number;
+  readonly checksum?: number;
+  readonly etherType?: number;
+  /** Bytes after the IP packet. */
+  readonly padding?: number;
+  /** First byte after the IP header. */
+  readonly firstByte?: number;
+}
+
+export function ip(text: string): number {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`not an address: ${text}`);
+  return address;
+}
+
+export function frame(options: FrameOptions = {}): Uint8Array {
+  const group = ip(options.group ?? '239.1.1.1');
+  const words = options.headerLength ?? 5;
+  const headerBytes = Math.max(words, 5) * 4;
+  const total = headerBytes + 8 + (options.payload ?? 100);
+  const bytes = new Uint8Array(ETHERNET_BYTES + total + (options.padding ?? 0));
+  const destination = options.destinationMac ?? multicastMac(((group & 0x0fffffff) | 0xe0000000) >>> 0);
+  writeEthernetHeader(bytes, { destination, source: SENDER_MAC, etherType: options.etherType ?? 0x0800, vlanId: undefined });
+  const view = new DataView(bytes.buffer, ETHERNET_BYTES);
+  view.setUint8(0, ((options.version ?? 4) << 4) | words);
+  view.setUint16(2, options.totalLength ?? total);
+  view.setUint8(8, options.ttl ?? 64);
+  view.setUint8(9, options.protocol ?? 17);
+  view.setUint32(12, ip(options.source ?? '10.100.0.10'));
+  view.setUint32(16, group);
+  for (let i = 20; i < headerBytes; i++) view.setUint8(i, 1); // no-operation options
+  const header = bytes.subarray(ETHERNET_BYTES, ETHERNET_BYTES + headerBytes);
+  view.setUint16(10, options.checksum ?? internetChecksum(header));
+  for (let i = headerBytes; i < total; i++) view.setUint8(i, i & 0xff);
+  if (options.firstByte !== undefined) view.setUint8(headerBytes, options.firstByte);
+  return bytes;
+}
