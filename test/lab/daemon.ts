@@ -1,0 +1,132 @@
+/**
+ * xmcastd running in a namespace of a lab: started with a configuration, ready when this resolves, asked through its own API, command
+ * line and metrics. What it pinned goes with the lab.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { ApiClient } from '../../control/api/client';
+import { run } from './command';
+import { eventually } from './eventually';
+import type { Lab } from './lab';
+import type { ExitStatus, LabProcess } from './lab-process';
+import type { Namespace } from './namespace';
+import { inRepository } from './repository';
+
+/** What the test decides; sockets and pins are the lab's. */
+export interface DaemonConfig {
+  readonly interfaces: readonly Record<string, unknown>[];
+  readonly [section: string]: unknown;
+}
+
+const METRICS_PORT = 9469;
+const START_TIMEOUT_MS = 30_000;
+const BPFFS = '/sys/fs/bpf';
+
+export class Daemon {
+  readonly socketPath: string;
+  readonly pinPath: string;
+  readonly client: ApiClient;
+  readonly process: LabProcess;
+  readonly #namespace: Namespace;
+
+  private constructor(namespace: Namespace, files: DaemonFiles, process: LabProcess) {
+    this.#namespace = namespace;
+    this.socketPath = files.socketPath;
+    this.pinPath = files.pinPath;
+    this.process = process;
+    this.client = new ApiClient({ target: `unix://${files.socketPath}`, timeoutMs: 5000 });
+  }
+
+  /** Resolves when every interface that exists is attached. Fails with the daemon's own words when it ends instead. */
+  static async start(lab: Lab, namespace: Namespace, config: DaemonConfig): Promise<Daemon> {
+    const files = writeConfig(lab, namespace, config);
+    const daemon = new Daemon(namespace, files, lab.spawn(namespace, daemonArguments(files), { name: 'xmcastd' }));
+    lab.onClose(() => daemon.client.close());
+    await eventually(
+      async () => {
+        if (daemon.process.hasExited) return true;
+        return (await daemon.client.getStatus()).ready === true;
+      },
+      { what: `xmcastd in ${namespace.label} is ready`, timeoutMs: START_TIMEOUT_MS, intervalMs: 50 },
+    );
+    if (daemon.process.hasExited) throw new Error(daemon.process.describeEnd());
+    return daemon;
+  }
+
+  /** For daemons that are expected to fail: resolves with how they ended. */
+  static async startFailing(
+    lab: Lab,
+    namespace: Namespace,
+    config: DaemonConfig,
+    extra: readonly string[] = [],
+  ): Promise<LabProcess> {
+    const files = writeConfig(lab, namespace, config);
+    const child = lab.spawn(namespace, [...daemonArguments(files), ...extra], { name: 'xmcastd' });
+    await eventually(() => child.hasExited, { what: 'xmcastd ends', timeoutMs: START_TIMEOUT_MS });
+    return child;
+  }
+
+  /** What `xmcastctl -o json` prints. */
+  async ctl<T>(...argv: readonly string[]): Promise<T> {
+    return JSON.parse(await this.ctlText('-o', 'json', ...argv)) as T;
+  }
+
+  ctlText(...argv: readonly string[]): Promise<string> {
+    return run([inRepository('deploy/bin/xmcastctl'), '--target', `unix://${this.socketPath}`, ...argv]);
+  }
+
+  /** The body of a scrape: the listener is on the loopback of the namespace. */
+  metrics(path = '/metrics'): Promise<string> {
+    const scrape = `fetch('http://127.0.0.1:${METRICS_PORT}${path}').then((r) => r.text()).then((t) => process.stdout.write(t))`;
+    return this.#namespace.run([process.execPath, '-e', scrape]);
+  }
+
+  stop(): Promise<ExitStatus> {
+    return this.process.terminate({ graceMs: 10_000 });
+  }
+}
+
+interface DaemonFiles {
+  readonly configPath: string;
+  readonly socketPath: string;
+  readonly pinPath: string;
+}
+
+function writeConfig(lab: Lab, namespace: Namespace, config: DaemonConfig): DaemonFiles {
+  const files = {
+    configPath: join(lab.directory, `${namespace.label}.yaml`),
+    socketPath: join(lab.directory, `${namespace.label}.sock`),
+    pinPath: `${BPFFS}/xmcast-${lab.id}-${namespace.label}`,
+  };
+  const { dataplane, ...rest } = config;
+  const document = {
+    ...rest,
+    dataplane: { pin_path: files.pinPath, ...(dataplane as object | undefined) },
+    api: { socket: files.socketPath },
+    ...pick(config),
+  };
+  writeFileSync(files.configPath, stringify(document));
+  lab.removeOnClose(files.pinPath);
+  return files;
+}
+
+/** Sections a test may set itself although the lab has a value for them. */
+function pick(config: DaemonConfig): object {
+  return Object.fromEntries(Object.entries(config).filter(([name]) => name === 'api'));
+}
+
+function daemonArguments(files: DaemonFiles): readonly string[] {
+  return [inRepository('deploy/bin/xmcastd'), '--config', files.configPath];
+}
+
+/** A counter of a scrape: the value of the one sample with this name whose labels contain all of these. undefined when there is none. */
+export function sample(exposition: string, name: string, labels: Readonly<Record<string, string>>): number | undefined {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  const lines = exposition
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) && wanted.every((part) => line.includes(part)));
+  if (lines.length > 1) throw new Error(`${lines.length} samples of ${name} have ${wanted.join()}`);
+  const value = lines[0]?.split(' ').at(-1);
+  return value === undefined ? undefined : Number(value);
+}

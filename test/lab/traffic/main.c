@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * xmtraffic: multicast traffic of the lab. Sends numbered datagrams, receives them as a real kernel host, injects hand-made
+ * frames. It never speaks IGMP itself: joining and leaving is what the kernel does for a socket.
+ */
+#include "tool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "send", send_main },
+	{ "receive", receive_main },
+	{ "inject", inject_main },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	fputs("usage: xmtraffic send|receive|inject [options]\n", stderr);
+	return 2;
+}
