@@ -72,6 +72,7 @@ export class BpfMap {
   delete(key: Uint8Array): boolean;
   /** keys and values are concatenated; resolves with how many were written (all, or it rejects with `processed` on the error). */
   updateBatch(keys: Uint8Array, values: Uint8Array, count: number, flags?: number): Promise<number>;
+  /** Resolves with how many were there; keys that were not are passed over. */
   deleteBatch(keys: Uint8Array, count: number): Promise<number>;
   /** Everything in the map, concatenated, read in batches on a worker thread. `values` uses valueBytes per entry. */
   lookupBatch(options?: { readonly maxEntries?: number }): Promise<{ keys: Uint8Array; values: Uint8Array; count: number }>;
@@ -86,6 +87,7 @@ export interface RunResult { readonly retval: number; readonly dataOut: Uint8Arr
 export class BpfProgram {
   private constructor();
   static openPinned(path: string): BpfProgram;
+  /** Whole when it comes from a BpfObject, cut to 15 characters by the kernel when reopened from a pin. */
   readonly name: string;
   readonly fd: number;
   readonly id: number;
@@ -93,7 +95,7 @@ export class BpfProgram {
   readonly info: { readonly translatedInstructions: number; readonly verifiedInstructions: number };
   /**
    * BPF_PROG_TEST_RUN once or `repeat` times. For XDP, `ingressIfindex` sets ctx->ingress_ifindex (it must exist in this netns)
-   * and `dataMeta` is placed in front of the packet as XDP metadata.
+   * and `dataMeta` is placed in front of the packet as XDP metadata. `dataOut` begins at the packet, metadata left out.
    */
   run(options: { data: Uint8Array; repeat?: number; ingressIfindex?: number; dataMeta?: Uint8Array; dataSizeOut?: number }): RunResult;
   /** BPF_F_TEST_XDP_LIVE_FRAMES: real frames with real redirects; on a worker thread. */
@@ -127,6 +129,7 @@ export class BpfObject {
   static open(path: string): BpfObject;
   readonly btf: BtfLayout;
   readonly programNames: readonly string[];
+  /** Declared maps; the sections .rodata, .data and .bss are not among them. */
   readonly mapNames: readonly string[];
   /** Before load: write bytes at an offset of the .rodata section (offset from btf.variables). */
   setRodata(offset: number, bytes: Uint8Array): void;
