@@ -24,6 +24,8 @@ enum xm_limits {
 	 * (CVE-2026-74616).
 	 */
 	XM_MAX_BROADCAST_FRAME = 3400,
+	/* DEV_MAP_BULK_SIZE: the kernel hands copies to a driver in batches of at most so many. */
+	XM_BATCH_SIZE = 16,
 };
 
 /* Why a data packet, or one copy of it, went no further. Lower-cased after the prefix, these are the labels people see. */
@@ -42,6 +44,8 @@ enum xm_drop_reason {
 	XM_DROP_TOO_BIG, /* larger than the outgoing MTU, or than a frame that can be cloned */
 	XM_DROP_NO_GROUP, /* the route names a replication group that is not there */
 	XM_DROP_NO_METADATA, /* the driver leaves no room in front of the packet */
+	XM_DROP_REDIRECT, /* the kernel could not replicate the packet, at least not to every port */
+	XM_DROP_XMIT, /* the driver did not take the copy: ring full, link gone, peer not listening */
 	XM_DROP_MAX,
 };
 
@@ -94,12 +98,21 @@ struct xm_route {
 	__u32 flags; /* enum xm_route_flag */
 };
 
-/* Per CPU. Bytes are those of the IP total length. */
+/*
+ * Per CPU. Bytes are those of the IP total length. At rest
+ *   expected = (attempts - failed) sent + failed + dropped + skipped
+ * where skipped, the copies the kernel left out without a word (port down, without XDP transmit, MTU), is what is missing.
+ */
 struct xm_route_counters {
 	__u64 packets; /* accepted on the incoming interface */
 	__u64 bytes;
-	__u64 copies; /* handed to the drivers of the outgoing interfaces */
-	__u64 copy_bytes;
+	__u64 expected; /* copies the route asks for */
+	__u64 attempts; /* copies handed to the drivers of the outgoing interfaces */
+	__u64 attempt_bytes;
+	__u64 failed; /* of these, not taken by the driver */
+	__u64 failed_bytes;
+	__u64 dropped; /* copies stopped by the egress program: TTL, MTU */
+	__u64 redirect_errors; /* packets that could not be replicated to every port */
 	__u64 wrong_interface;
 	__u64 ttl_drops; /* packets and copies */
 };
@@ -108,8 +121,10 @@ struct xm_route_counters {
 struct xm_vport_counters {
 	__u64 rx_packets; /* multicast data packets, also those dropped later */
 	__u64 rx_bytes;
-	__u64 tx_packets;
-	__u64 tx_bytes;
+	__u64 tx_attempts; /* copies handed to the driver */
+	__u64 tx_attempt_bytes;
+	__u64 tx_failed; /* of these, not taken */
+	__u64 tx_failed_bytes;
 	__u64 drops[XM_DROP_MAX];
 	__u64 punts[XM_PUNT_MAX];
 	__u64 punts_policed[XM_PUNT_MAX];
@@ -131,8 +146,12 @@ struct xm_recent {
 	__u64 last_punt_ns;
 	__u64 packets;
 	__u64 bytes;
-	__u64 copies;
-	__u64 copy_bytes;
+	__u64 expected;
+	__u64 attempts;
+	__u64 attempt_bytes;
+	__u64 failed;
+	__u64 failed_bytes;
+	__u64 dropped;
 };
 
 /* Token bucket in units of time: a packet costs cost_ns of credit. */

@@ -74,6 +74,53 @@ struct {
 	__type(value, struct xm_vport_counters);
 } xm_vport_stats SEC(".maps");
 
+/* One copy on its way to the driver. Source and group only where the copy is also counted by source. */
+struct xm_batch_entry {
+	__u32 counter;
+	__u32 bytes;
+	__be32 source;
+	__be32 group;
+	__u16 iif;
+	__u16 flags;
+};
+
+/* What this CPU's egress program has let through since the driver was last called. */
+struct xm_batch {
+	__u32 ifindex;
+	__u32 vport;
+	__u32 count;
+	__u32 pad;
+	struct xm_batch_entry entries[XM_BATCH_SIZE];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xm_batch);
+} xm_batches SEC(".maps");
+
+/* What this CPU's ingress program has just asked the kernel to replicate. */
+struct xm_inflight {
+	__u32 counter;
+	__u32 vport;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xm_inflight);
+} xm_inflights SEC(".maps");
+
+/* Id of the ingress program, so that the failures of others are not taken for ours. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} xm_self SEC(".maps");
+
 /* Streams without (S,G) route. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -12,6 +12,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "punt.h"
+#include "xmit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -84,14 +85,16 @@ static __always_inline int wrong_interface(const struct xm_packet *packet, __u32
 
 /* Counted by source as well, so that nothing is missing from the flow once its (S,G) route is there. */
 static __always_inline void announce_source(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats,
-					    __u32 bytes)
+					    __u32 copies)
 {
+	__u32 bytes = bpf_ntohs(packet->ip->tot_len);
 	int fresh;
 	struct xm_recent *recent = recent_flow(packet, vport, XM_PUNT_NEW_SOURCE, xm_recent_interval_ns, &fresh);
 
 	if (recent) {
 		__sync_fetch_and_add(&recent->packets, 1);
 		__sync_fetch_and_add(&recent->bytes, bytes);
+		__sync_fetch_and_add(&recent->expected, copies);
 	}
 	if (fresh)
 		punt(packet, vport, XM_PUNT_NEW_SOURCE, stats, 0);
@@ -126,7 +129,8 @@ static __always_inline int write_metadata(struct xdp_md *ctx, const struct xm_ro
 static __always_inline int replicate(struct xdp_md *ctx, const struct xm_route *route, __u32 vport,
 				     struct xm_vport_counters *stats)
 {
-	__u32 slot = route->group;
+	__u32 slot = route->group, only = 0;
+	struct xm_inflight *inflight;
 	void *group;
 
 	if (!route->copies)
@@ -136,6 +140,11 @@ static __always_inline int replicate(struct xdp_md *ctx, const struct xm_route *
 		return drop(stats, XM_DROP_NO_GROUP);
 	if (write_metadata(ctx, route, vport))
 		return drop(stats, XM_DROP_NO_METADATA);
+	inflight = bpf_map_lookup_elem(&xm_inflights, &only);
+	if (inflight) {
+		inflight->counter = route->counter;
+		inflight->vport = vport;
+	}
 	return bpf_redirect_map(group, 0, BPF_F_BROADCAST);
 }
 
@@ -170,8 +179,9 @@ static __always_inline int forward(struct xdp_md *ctx, const struct xm_packet *p
 	}
 	flow->packets++;
 	flow->bytes += bytes;
+	flow->expected += route->copies;
 	if (route->flags & XM_ROUTE_LEARN)
-		announce_source(packet, vport, stats, bytes);
+		announce_source(packet, vport, stats, route->copies);
 	return replicate(ctx, route, vport, stats);
 }
 
@@ -216,47 +226,48 @@ static __always_inline void decrement_ttl(struct iphdr *ip)
 	ip->ttl--;
 }
 
-static __always_inline void count_copy(const struct xm_meta *meta, const struct iphdr *ip, __u32 bytes,
-				       struct xm_route_counters *flow)
+/* A copy that goes no further than the egress program. */
+static __always_inline int drop_copy(const struct xm_meta *meta, const struct iphdr *ip, struct xm_vport_counters *stats,
+				     enum xm_drop_reason reason)
 {
-	struct xm_recent_key key = {
-		.source = ip->saddr,
-		.group = ip->daddr,
-		.vport = meta->iif,
-		.class = XM_PUNT_NEW_SOURCE,
-	};
+	__u32 index = meta->counter;
+	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);
 	struct xm_recent *recent;
 
-	flow->copies++;
-	flow->copy_bytes += bytes;
-	if (!(meta->flags & XM_ROUTE_LEARN))
-		return;
-	recent = bpf_map_lookup_elem(&xm_recent_flows, &key);
-	if (!recent)
-		return;
-	__sync_fetch_and_add(&recent->copies, 1);
-	__sync_fetch_and_add(&recent->copy_bytes, bytes);
+	if (flow) {
+		flow->dropped++;
+		if (reason == XM_DROP_TTL_OUT)
+			flow->ttl_drops++;
+	}
+	if (meta->flags & XM_ROUTE_LEARN) {
+		recent = recent_source(ip->saddr, ip->daddr, meta->iif);
+		if (recent)
+			__sync_fetch_and_add(&recent->dropped, 1);
+	}
+	return drop(stats, reason);
 }
 
-static __always_inline int send_copy(const struct xm_meta *meta, struct ethhdr *eth, struct iphdr *ip,
-				     const struct xm_vport *port, struct xm_vport_counters *stats)
+static __always_inline int send_copy(const struct xm_meta *meta, struct ethhdr *eth, struct xm_batch *batch,
+				     struct xm_vport_counters *stats)
 {
+	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &batch->vport);
+	struct iphdr *ip = (void *)(eth + 1);
 	__u32 index = meta->counter, bytes = bpf_ntohs(ip->tot_len);
 	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);
 
-	if (!flow)
+	if (!port || !flow)
 		return drop(stats, XM_DROP_NO_GROUP);
-	if (ip->ttl <= port->ttl_threshold) {
-		flow->ttl_drops++;
-		return drop(stats, XM_DROP_TTL_OUT);
-	}
+	if (ip->ttl <= port->ttl_threshold)
+		return drop_copy(meta, ip, stats, XM_DROP_TTL_OUT);
 	if (bytes > port->mtu)
-		return drop(stats, XM_DROP_TOO_BIG);
+		return drop_copy(meta, ip, stats, XM_DROP_TOO_BIG);
 	decrement_ttl(ip);
 	__builtin_memcpy(eth->h_source, port->mac, ETH_ALEN);
-	stats->tx_packets++;
-	stats->tx_bytes += bytes;
-	count_copy(meta, ip, bytes, flow);
+	stats->tx_attempts++;
+	stats->tx_attempt_bytes += bytes;
+	flow->attempts++;
+	flow->attempt_bytes += bytes;
+	note_attempt(batch, meta, ip, bytes);
 	return XDP_PASS;
 }
 
@@ -265,17 +276,40 @@ int xm_egress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct xm_meta *meta = (void *)(long)ctx->data_meta;
+	struct xm_batch *batch = this_batch();
+	struct xm_vport_counters *stats;
 	struct ethhdr *eth = data;
-	struct iphdr *ip = (void *)(eth + 1);
-	__u32 vport = vport_of(ctx->egress_ifindex);
-	struct xm_vport_counters *stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
-	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
 
-	if (!vport || !stats || !port)
+	if (!batch)
+		return XDP_DROP;
+	if (batch->ifindex != ctx->egress_ifindex || batch->count >= XM_BATCH_SIZE) {
+		batch->ifindex = ctx->egress_ifindex;
+		batch->vport = vport_of(ctx->egress_ifindex);
+		batch->count = 0;
+	}
+	stats = bpf_map_lookup_elem(&xm_vport_stats, &batch->vport);
+	if (!batch->vport || !stats)
 		return XDP_DROP;
 	if ((void *)(meta + 1) > data)
 		return drop(stats, XM_DROP_NO_METADATA);
-	if ((void *)(ip + 1) > end)
+	if (data + sizeof(*eth) + IP_HEADER_BYTES > end)
 		return drop(stats, XM_DROP_TRUNCATED);
-	return send_copy(meta, eth, ip, port, stats);
+	return send_copy(meta, eth, batch, stats);
+}
+
+SEC("tp_btf/xdp_devmap_xmit")
+int BPF_PROG(xm_transmitted, const struct net_device *from, const struct net_device *to, int sent)
+{
+	struct xm_batch *batch = this_batch();
+
+	if (batch && batch->ifindex == (__u32)to->ifindex)
+		settle_batch(batch, sent);
+	return 0;
+}
+
+SEC("tp_btf/xdp_redirect_err")
+int BPF_PROG(xm_not_replicated, const struct net_device *from, const struct bpf_prog *program)
+{
+	note_redirect_error(program);
+	return 0;
 }

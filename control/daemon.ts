@@ -89,7 +89,7 @@ class PuntGate {
   }
 }
 
-function openDataplane({ settings, bpfObjectPath }: DaemonOptions, punts: PuntGate): Promise<BpfDataplane> {
+function openDataplane({ settings, bpfObjectPath, log }: DaemonOptions, punts: PuntGate): Promise<BpfDataplane> {
   return BpfDataplane.open({
     objectPath: bpfObjectPath,
     pinPath: settings.dataplane.pinPath,
@@ -98,6 +98,7 @@ function openDataplane({ settings, bpfObjectPath }: DaemonOptions, punts: PuntGa
     ports: settings.interfaces.length,
     policers: settings.dataplane.policers,
     onPunts: (batch) => punts.deliver(batch),
+    onTrouble: (message) => log.error({}, message),
     nowMs: () => systemClock.nowMs(),
   });
 }

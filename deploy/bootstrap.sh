@@ -71,7 +71,7 @@ node_is_recent() {
 
 build_bpf() {
   mkdir -p bpf/build
-  clang -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I"/usr/include/$(uname -m)-linux-gnu" -c bpf/xmcast.bpf.c -o bpf/build/xmcast.bpf.o.new
+  clang -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v3 -I"/usr/include/$(uname -m)-linux-gnu" -c bpf/xmcast.bpf.c -o bpf/build/xmcast.bpf.o.new
   mv bpf/build/xmcast.bpf.o.new bpf/build/xmcast.bpf.o
 }
 
@@ -80,7 +80,7 @@ build_addon() {
   local prefix nodedir=()
   prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
   if [ -e "$prefix/include/node/node_api.h" ]; then nodedir=(--nodedir="$prefix"); fi
-  (cd bindings && ../node_modules/.bin/node-gyp rebuild --jobs max "${nodedir[@]}")
+  (cd bindings && ../node_modules/.bin/node-gyp configure build --jobs max "${nodedir[@]}")
 }
 
 build_proto() {

@@ -67,6 +67,14 @@ export interface FlowState {
   /** Copies handed to the drivers of outgoing interfaces. */
   readonly replicatedPackets: bigint;
   readonly replicatedBytes: bigint;
+  /** Copies the outgoing set asked for: replicated + failed + dropped + skipped, at rest. */
+  readonly expectedPackets: bigint;
+  /** Copies the drivers did not take. */
+  readonly failedPackets: bigint;
+  /** Copies stopped on their way out by TTL threshold or MTU. */
+  readonly droppedPackets: bigint;
+  /** Copies the kernel left out: port down or unable. */
+  readonly skippedPackets: bigint;
   readonly wrongInterfacePackets: bigint;
   readonly ttlDroppedPackets: bigint;
   readonly packetsPerSecond: number;

@@ -20,6 +20,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'PACKETS/S', align: 'right' },
   { title: 'RATE', align: 'right' },
   { title: 'COPIES', align: 'right' },
+  { title: 'NOT SENT', align: 'right' },
   { title: 'WRONG IF', align: 'right' },
   { title: 'TTL', align: 'right' },
 ];
@@ -39,6 +40,7 @@ function flowRow(flow: Flow): string[] {
     formatRate(flow.packetsPerSecond ?? 0),
     formatBitRate(flow.bitsPerSecond ?? 0),
     formatCount(fromWire(flow.replicatedPackets)),
+    formatCount(fromWire(flow.failedPackets) + fromWire(flow.droppedPackets) + fromWire(flow.skippedPackets)),
     formatCount(fromWire(flow.wrongInterfacePackets)),
     formatCount(fromWire(flow.ttlDroppedPackets)),
   ];

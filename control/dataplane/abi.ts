@@ -7,7 +7,7 @@ import type { BtfLayout, BtfMember, BtfStruct } from '#bindings';
 import { XmcastError } from '../errors';
 import type { Ipv4 } from '../protocol/packet/address';
 import { PUNT_CLASSES } from './api';
-import type { PolicerSettings, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
+import type { CopyCounters, PolicerSettings, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
 
 const LITTLE_ENDIAN = endianness() === 'LE';
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
@@ -61,14 +61,6 @@ export interface InstalledRoute {
   readonly incoming: number | undefined;
   readonly copies: number;
   readonly learn: boolean;
-}
-
-/** What (*,G) forwarded of one source before it had a route. */
-export interface RecentFlow {
-  readonly packets: bigint;
-  readonly bytes: bigint;
-  readonly copies: bigint;
-  readonly copyBytes: bigint;
 }
 
 export class Abi {
@@ -159,10 +151,10 @@ export class Abi {
     return bytes;
   }
 
-  readRecent(value: Uint8Array): RecentFlow {
+  /** What (*,G) forwarded of one source before it had a route. */
+  readRecent(value: Uint8Array): CopyCounters {
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-    const read = (name: string): bigint => view.getBigUint64(this.#recent.member(name).offset, LITTLE_ENDIAN);
-    return { packets: read('packets'), bytes: read('bytes'), copies: read('copies'), copyBytes: read('copy_bytes') };
+    return copyCounters((name) => view.getBigUint64(this.#recent.member(name).offset, LITTLE_ENDIAN));
   }
 
   get routeCounterBytes(): number {
@@ -172,10 +164,8 @@ export class Abi {
   readRouteCounters(values: Uint8Array, index: number): RouteCounters {
     const read = this.#routeCounters.at(values, index);
     return {
-      packets: read.sum('packets'),
-      bytes: read.sum('bytes'),
-      copies: read.sum('copies'),
-      copyBytes: read.sum('copy_bytes'),
+      ...copyCounters(read.sum),
+      redirectErrors: read.sum('redirect_errors'),
       wrongInterface: read.sum('wrong_interface'),
       ttlDrops: read.sum('ttl_drops'),
     };
@@ -186,8 +176,8 @@ export class Abi {
     return {
       rxPackets: read.sum('rx_packets'),
       rxBytes: read.sum('rx_bytes'),
-      txPackets: read.sum('tx_packets'),
-      txBytes: read.sum('tx_bytes'),
+      txPackets: read.sum('tx_attempts') - read.sum('tx_failed'),
+      txBytes: read.sum('tx_attempt_bytes') - read.sum('tx_failed_bytes'),
       drops: read.sumArray('drops'),
       punts: read.sumArray('punts'),
       puntsPoliced: read.sumArray('punts_policed'),
@@ -212,6 +202,20 @@ export class Abi {
       frameBytes: u32('frame_bytes'),
     };
   }
+}
+
+/** Members that struct xm_route_counters and struct xm_recent share. */
+function copyCounters(read: (member: string) => bigint): CopyCounters {
+  const failed = read('failed');
+  return {
+    packets: read('packets'),
+    bytes: read('bytes'),
+    expected: read('expected'),
+    copies: read('attempts') - failed,
+    copyBytes: read('attempt_bytes') - read('failed_bytes'),
+    failed,
+    dropped: read('dropped'),
+  };
 }
 
 /** Sums 64-bit members over the copies that a per-CPU map keeps, each rounded up to 8 bytes. */

@@ -41,13 +41,34 @@ export interface Punt {
 }
 
 /** Bytes are those of the IP total length. */
-export interface RouteCounters {
+export interface CopyCounters {
+  /** Accepted on the incoming interface. */
   readonly packets: bigint;
   readonly bytes: bigint;
+  /** Copies the outgoing set asked for. At rest: copies + failed + dropped + skipped, see skippedCopies(). */
+  readonly expected: bigint;
+  /** Copies the drivers took. */
   readonly copies: bigint;
   readonly copyBytes: bigint;
+  /** Copies the drivers did not take. */
+  readonly failed: bigint;
+  /** Copies stopped on their way out by TTL threshold or MTU. */
+  readonly dropped: bigint;
+}
+
+export interface RouteCounters extends CopyCounters {
+  /** Packets the kernel could not replicate to every port. */
+  readonly redirectErrors: bigint;
   readonly wrongInterface: bigint;
+  /** Packets and copies. */
   readonly ttlDrops: bigint;
+}
+
+/** Copies the kernel left out without a word: port down, without XDP transmit, or behind one that could not be replicated to. */
+export function skippedCopies(counters: CopyCounters): bigint {
+  const skipped = counters.expected - counters.copies - counters.failed - counters.dropped;
+  // The parts are read one after the other while packets pass.
+  return skipped > 0n ? skipped : 0n;
 }
 
 export interface VportCounters {

@@ -2,27 +2,21 @@
  * The data plane in this process: loads the eBPF object, owns its maps and puts the parts together. The only file that knows which map
  * belongs to which part.
  */
-import { BpfMap, BpfObject, RingBufferReader, possibleCpus } from '#bindings';
-import type { BpfProgram } from '#bindings';
-import { XmcastError, errorText } from '../errors';
+import { RingBufferReader } from '#bindings';
+import type { BpfMap } from '#bindings';
 import type { RouteChange, VportId } from '../mrib/route';
-import { Abi } from './abi';
-import { PUNT_CLASSES } from './api';
+import type { Abi } from './abi';
 import type {
   CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortSpec, Punt, PuntClass, RouteCounters, RouteProblem, VportCounters,
 } from './api';
 import { CounterSlots } from './counter-slots';
-import { GroupPool, sizeClasses } from './group-pool';
-import type { SizeClass } from './group-pool';
 import { Handover } from './handover';
-import { readU32, u32Key, u32Keys } from './keys';
+import { readU32, u32Key } from './keys';
+import { loadForwarder, pinForwarder, type Forwarder } from './loader';
 import { PinFolder } from './pin-folder';
 import { PortTable } from './ports';
+import { outerEntries, Replication } from './replication';
 import { RouteTable } from './routes';
-
-const BPF_MAP_TYPE_DEVMAP = 14;
-/** struct bpf_devmap_val: ifindex, program descriptor. */
-const DEVMAP_VALUE_BYTES = 8;
 
 export interface BpfDataplaneOptions {
   readonly objectPath: string;
@@ -34,48 +28,51 @@ export interface BpfDataplaneOptions {
   readonly ports: number;
   readonly policers: Readonly<Record<PuntClass, PolicerSettings>>;
   readonly onPunts: (punts: readonly Punt[]) => void;
+  /** Something went wrong that forwarding survives: one sentence. */
+  readonly onTrouble: (message: string) => void;
   readonly nowMs: () => number;
+}
+
+interface Parts {
+  readonly forwarder: Forwarder;
+  readonly pins: PinFolder;
+  readonly ports: PortTable;
+  readonly replication: Replication;
 }
 
 export class BpfDataplane implements Dataplane {
   readonly dropReasons: readonly string[];
+  readonly #options: BpfDataplaneOptions;
+  readonly #forwarder: Forwarder;
   readonly #abi: Abi;
-  readonly #object: BpfObject;
-  readonly #egress: BpfProgram;
   readonly #pins: PinFolder;
   readonly #ports: PortTable;
-  readonly #groups: GroupPool;
-  readonly #groupMaps: readonly BpfMap[];
+  readonly #replication: Replication;
   readonly #routes: RouteTable;
   readonly #slots: CounterSlots;
   readonly #handover: Handover;
   readonly #routeStats: BpfMap;
   readonly #vportStats: BpfMap;
-  readonly #options: BpfDataplaneOptions;
   #reader: RingBufferReader | undefined;
   #closed = false;
 
-  private constructor(options: BpfDataplaneOptions, object: BpfObject, abi: Abi, pins: PinFolder, groupMaps: readonly BpfMap[], classes: readonly SizeClass[]) {
+  private constructor(options: BpfDataplaneOptions, { forwarder, pins, ports, replication }: Parts) {
+    const { object, abi } = forwarder;
     this.#options = options;
-    this.#object = object;
+    this.#forwarder = forwarder;
     this.#abi = abi;
     this.#pins = pins;
-    this.#groupMaps = groupMaps;
+    this.#ports = ports;
+    this.#replication = replication;
     this.dropReasons = abi.dropReasons;
-    this.#egress = object.program('xm_egress');
     this.#routeStats = object.map('xm_route_stats');
     this.#vportStats = object.map('xm_vport_stats');
-    this.#ports = new PortTable(abi, { ports: object.map('xm_ports'), vports: object.map('xm_vports') }, object.program('xm_ingress'), pins);
-    this.#groups = new GroupPool(classes, {
-      fill: (group, vports) => this.#fillGroup(group, vports),
-      clear: (group, slots) => this.#clearGroup(group, slots),
-    });
     const zero = new Uint8Array(this.#routeStats.valueBytes);
     this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slot) => this.#routeStats.update(u32Key(slot), zero));
     this.#handover = new Handover(abi, object.map('xm_recent_flows'));
     this.#routes = new RouteTable(abi, {
       map: object.map('xm_routes'),
-      groups: this.#groups,
+      groups: replication.pool,
       slots: this.#slots,
       limit: options.routeLimit,
       onRemoved: (name, entry) => this.#handover.removed(name, entry),
@@ -86,14 +83,7 @@ export class BpfDataplane implements Dataplane {
   static async open(options: BpfDataplaneOptions): Promise<BpfDataplane> {
     const pins = PinFolder.open(options.pinPath);
     try {
-      const classes = sizeClasses(options.groupLimit, options.ports);
-      const object = openObject(options, classes.reduce((sum, { count }) => sum + count, 0));
-      const abi = new Abi(object.btf, possibleCpus());
-      await load(object, options.objectPath);
-      const groupMaps = await installGroups(object, classes);
-      writePolicers(object, abi, options.policers);
-      pinMaps(object, pins);
-      const dataplane = new BpfDataplane(options, object, abi, pins, groupMaps, classes);
+      const dataplane = new BpfDataplane(options, await openParts(options, pins));
       dataplane.#listen();
       return dataplane;
     } catch (error) {
@@ -103,14 +93,12 @@ export class BpfDataplane implements Dataplane {
   }
 
   get usage(): DataplaneUsage {
-    return { routes: this.#routes.size, routeLimit: this.#options.routeLimit, groups: this.#groups.used, groupLimit: this.#groups.limit };
+    return { routes: this.#routes.size, routeLimit: this.#options.routeLimit, groups: this.#replication.pool.used, groupLimit: this.#replication.pool.limit };
   }
 
   async setPort(port: PortSpec): Promise<void> {
     if (port.vport < 1 || port.vport >= this.#abi.maxVports) throw new RangeError(`vport ${port.vport} is not within 1 to ${this.#abi.maxVports - 1}`);
-    const moved = await this.#ports.set(port);
-    if (!moved) return;
-    for (const group of this.#groups.groupsWith(port.vport)) this.#fillGroup(group.index, group.vports);
+    if (await this.#ports.set(port)) this.#replication.rewrite(port.vport);
   }
 
   async removePort(vport: VportId): Promise<void> {
@@ -123,6 +111,7 @@ export class BpfDataplane implements Dataplane {
       const problem = this.#routes.apply(change, nowMs);
       if (problem !== undefined) problems.push(problem);
     }
+    this.#replication.growIfShort();
     return problems;
   }
 
@@ -144,7 +133,7 @@ export class BpfDataplane implements Dataplane {
   }
 
   tick(nowMs: number): number | undefined {
-    const due = [this.#groups.tick(nowMs), this.#slots.tick(nowMs)].filter((at) => at !== undefined);
+    const due = [this.#replication.pool.tick(nowMs), this.#slots.tick(nowMs)].filter((at) => at !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
@@ -154,29 +143,16 @@ export class BpfDataplane implements Dataplane {
     this.#reader?.close();
     await this.#ports.close();
     this.#pins.remove();
-    this.#object.close();
-    for (const map of this.#groupMaps) map.close();
+    for (const link of this.#forwarder.observers) link.close();
+    this.#forwarder.object.close();
+    await this.#replication.close();
   }
 
   #listen(): void {
-    this.#reader = new RingBufferReader(this.#object.map('xm_punts'), (records) => {
+    this.#reader = new RingBufferReader(this.#forwarder.object.map('xm_punts'), (records) => {
       const punts = records.map((record) => this.#abi.readPunt(record)).filter((punt) => punt !== undefined);
       if (!this.#closed) this.#options.onPunts(punts);
     });
-  }
-
-  #fillGroup(group: number, vports: readonly VportId[]): void {
-    const map = this.#groupMaps[group];
-    if (map === undefined) throw new RangeError(`replication group ${group} does not exist`);
-    vports.forEach((vport, slot) => {
-      const ifindex = this.#ports.ifindexOf(vport);
-      if (ifindex === undefined) map.delete(u32Key(slot));
-      else map.update(u32Key(slot), u32Keys([ifindex, this.#egress.fd]));
-    });
-  }
-
-  #clearGroup(group: number, slots: number): void {
-    for (let slot = 0; slot < slots; slot++) this.#groupMaps[group]?.delete(u32Key(slot));
   }
 
   async #readRouteStats(): Promise<(slot: number) => RouteCounters | undefined> {
@@ -206,51 +182,20 @@ function counterSlots(routes: number): number {
   return routes + Math.max(64, routes >> 3);
 }
 
-function openObject(options: BpfDataplaneOptions, groups: number): BpfObject {
-  try {
-    const object = BpfObject.open(options.objectPath);
-    object.setMaxEntries('xm_routes', options.routeLimit);
-    object.setMaxEntries('xm_route_stats', counterSlots(options.routeLimit));
-    object.setMaxEntries('xm_groups', groups);
-    return object;
-  } catch (error) {
-    throw new XmcastError('XM_BPF_LOAD', `open the eBPF object ${options.objectPath}: ${errorText(error)}`, {
-      hint: 'Build it with deploy/bootstrap.sh, or name it with --bpf-object.',
-      cause: error,
-    });
-  }
-}
-
-async function load(object: BpfObject, path: string): Promise<void> {
-  try {
-    await object.load();
-  } catch (error) {
-    const log = (error as { readonly libbpfLog?: string }).libbpfLog ?? '';
-    throw new XmcastError('XM_BPF_LOAD', `load ${path} into the kernel: ${errorText(error)}${log === '' ? '' : `\n${log.trimEnd()}`}`, {
-      hint: 'xmcastd needs Linux 5.15 or later with BTF and CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON (or root); before 5.11 also "ulimit -l unlimited".',
-      cause: error,
-    });
-  }
-}
-
-/** All in one batch: each single write into the outer map would wait for an RCU grace period of its own. */
-async function installGroups(object: BpfObject, classes: readonly SizeClass[]): Promise<readonly BpfMap[]> {
-  const maps: BpfMap[] = [];
-  for (const { slots, count } of classes) {
-    for (let i = 0; i < count; i++) {
-      maps.push(BpfMap.create({ type: BPF_MAP_TYPE_DEVMAP, name: 'xm_group', keySize: 4, valueSize: DEVMAP_VALUE_BYTES, maxEntries: slots }));
-    }
-  }
-  await object.map('xm_groups').updateBatch(u32Keys(maps.map((_, i) => i)), u32Keys(maps.map((map) => map.fd)), maps.length);
-  return maps;
-}
-
-function writePolicers(object: BpfObject, abi: Abi, policers: Readonly<Record<PuntClass, PolicerSettings>>): void {
-  const map = object.map('xm_policer_cfg');
-  PUNT_CLASSES.forEach((puntClass, i) => map.update(u32Key(i), abi.policer(policers[puntClass])));
-}
-
-/** Not needed to run: for a look with bpftool, and so that what forwards outlives the controller whole. */
-function pinMaps(object: BpfObject, pins: PinFolder): void {
-  for (const name of object.mapNames) if (name.startsWith('xm_')) object.map(name).pin(pins.pinPath(name));
+async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise<Parts> {
+  const { routeLimit, groupLimit, ports: portCount } = options;
+  const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit) };
+  const forwarder = await loadForwarder(options.objectPath, sizes, options.policers);
+  const { object, abi } = forwarder;
+  pinForwarder(forwarder, pins);
+  const ports = new PortTable(abi, { ports: object.map('xm_ports'), vports: object.map('xm_vports') }, object.program('xm_ingress'), pins);
+  const replication = await Replication.create({
+    outer: object.map('xm_groups'),
+    egress: object.program('xm_egress'),
+    limit: groupLimit,
+    ports: portCount,
+    ifindexOf: (vport) => ports.ifindexOf(vport),
+    onGrowthFailed: options.onTrouble,
+  });
+  return { forwarder, pins, ports, replication };
 }

@@ -12,13 +12,6 @@ export interface GroupWriter {
   clear(group: number, slots: number): void;
 }
 
-export interface SizeClass {
-  /** Slots of each map. */
-  readonly slots: number;
-  /** How many maps of this size there are. */
-  readonly count: number;
-}
-
 export interface Group {
   /** Index in the outer map. */
   readonly index: number;
@@ -26,34 +19,62 @@ export interface Group {
   readonly vports: readonly VportId[];
 }
 
-/** Longer than any RCU grace period and any NAPI cycle. */
-export const GROUP_REST_MS = 1000;
+/** A size class that is about to run dry, and how many maps would make it comfortable. */
+export interface Shortage {
+  readonly slots: number;
+  readonly count: number;
+}
+
+interface SizeClass {
+  readonly spare: number[];
+  /** Maps of this size there are, spare or not. */
+  total: number;
+}
 
 interface Resting {
   readonly group: Group;
   readonly untilMs: number;
 }
 
+/** Longer than any RCU grace period and any NAPI cycle. */
+export const GROUP_REST_MS = 1000;
+/** A class grows when less than a quarter of it is spare. */
+const SPARE_SHARE = 4;
+const SMALLEST_SPARE = 2;
+
 export class GroupPool {
   readonly limit: number;
   readonly #writer: GroupWriter;
-  readonly #spare = new Map<number, number[]>();
+  /** By slots, ascending. */
+  readonly #classes: ReadonlyMap<number, SizeClass>;
   readonly #used = new Map<string, { readonly group: Group; users: number }>();
   #resting: Resting[] = [];
 
-  /** Outer indexes are given out in the order of the classes: the caller creates the maps in the same order. */
-  constructor(classes: readonly SizeClass[], writer: GroupWriter) {
+  /** `limit`: sets in use at one time. `sizes`: slots of each class, ascending; they have no maps until add(). */
+  constructor(limit: number, sizes: readonly number[], writer: GroupWriter) {
+    this.limit = limit;
     this.#writer = writer;
-    let index = 0;
-    for (const { slots, count } of classes) {
-      this.#spare.set(slots, Array.from({ length: count }, (_, i) => index + count - 1 - i));
-      index += count;
-    }
-    this.limit = index;
+    this.#classes = new Map(sizes.map((slots) => [slots, { spare: [], total: 0 }]));
   }
 
   get used(): number {
     return this.#used.size;
+  }
+
+  /** New, empty maps of one size. */
+  add(slots: number, indexes: readonly number[]): void {
+    const sizeClass = this.#classes.get(slots);
+    if (sizeClass === undefined) throw new RangeError(`no size class of ${slots} slots`);
+    sizeClass.spare.push(...indexes);
+    sizeClass.total += indexes.length;
+  }
+
+  shortages(): readonly Shortage[] {
+    const found: Shortage[] = [];
+    for (const [slots, { spare, total }] of this.#classes) {
+      if (spare.length < Math.max(SMALLEST_SPARE, total / SPARE_SHARE)) found.push({ slots, count: Math.max(SMALLEST_SPARE, total) });
+    }
+    return found;
   }
 
   /** One more user of the group of this set. undefined when no group of sufficient size is to be had. `vports` is ascending. */
@@ -64,7 +85,7 @@ export class GroupPool {
       existing.users++;
       return existing.group;
     }
-    const spare = this.#takeSpare(vports.length, nowMs);
+    const spare = this.#used.size < this.limit ? this.#takeSpare(vports.length, nowMs) : undefined;
     if (spare === undefined) return undefined;
     const group: Group = { ...spare, vports: [...vports] };
     try {
@@ -91,48 +112,38 @@ export class GroupPool {
 
   /** Empties the groups whose rest is over. Returns when the next one is due. */
   tick(nowMs: number): number | undefined {
-    const due = this.#resting.filter(({ untilMs }) => untilMs <= nowMs);
-    this.#resting = this.#resting.filter(({ untilMs }) => untilMs > nowMs);
-    for (const { group } of due) {
+    let due = 0;
+    while (due < this.#resting.length && (this.#resting[due]?.untilMs ?? Infinity) <= nowMs) due++;
+    for (const { group } of this.#resting.splice(0, due)) {
       this.#writer.clear(group.index, group.vports.length);
       this.#giveBack(group);
     }
     return this.#resting[0]?.untilMs;
   }
 
-  /** Groups in use or resting that have this vport: their slots must be written again when its device has changed. */
+  /** Groups in use that have this vport: their slots must be written again when its device has changed. */
   groupsWith(vport: VportId): readonly Group[] {
     return [...this.#used.values()].map(({ group }) => group).filter(({ vports }) => vports.includes(vport));
   }
 
   #takeSpare(slots: number, nowMs: number): { index: number; slots: number } | undefined {
     this.tick(nowMs);
-    for (const [size, indexes] of this.#spare) {
+    for (const [size, { spare }] of this.#classes) {
       if (size < slots) continue;
-      const index = indexes.pop();
+      const index = spare.pop();
       if (index !== undefined) return { index, slots: size };
     }
     return undefined;
   }
 
   #giveBack(group: Group): void {
-    this.#spare.get(group.slots)?.push(group.index);
+    this.#classes.get(group.slots)?.spare.push(group.index);
   }
 }
 
-/**
- * Shares `total` maps out over the size classes: most sets are small. Every class has at least two, so that a set can change while the
- * old one rests. No class is larger than needed for `ports`.
- */
-export function sizeClasses(total: number, ports: number): readonly SizeClass[] {
+/** Slots of each size class for so many ports: a broadcast walks every slot of its map, so small sets get small maps. */
+export function sizeClasses(ports: number): readonly number[] {
   const sizes = [4, 16, 64, 256, 1024];
   const largest = sizes.find((slots) => slots >= ports) ?? ports;
-  const wanted = sizes.filter((slots) => slots < largest).concat(largest);
-  let left = total;
-  return wanted.map((slots, i) => {
-    const last = i === wanted.length - 1;
-    const count = Math.max(2, last ? left : Math.floor(left / 2));
-    left = Math.max(0, left - count);
-    return { slots, count };
-  });
+  return sizes.filter((slots) => slots < largest).concat(largest);
 }

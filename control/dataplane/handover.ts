@@ -4,20 +4,20 @@
  */
 import type { BpfMap } from '#bindings';
 import type { Ipv4 } from '../protocol/packet/address';
-import type { Abi, RecentFlow } from './abi';
-import type { RouteCounters } from './api';
+import type { Abi } from './abi';
+import type { CopyCounters, RouteCounters } from './api';
 import type { RouteEntry } from './routes';
 
 /** By then every packet that met the old route has left. */
 const SETTLED_AFTER_MS = 1000;
-const NOTHING: RecentFlow = { packets: 0n, bytes: 0n, copies: 0n, copyBytes: 0n };
+const NOTHING: CopyCounters = { packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n };
 
 export class Handover {
   readonly #abi: Abi;
   readonly #recent: BpfMap;
-  readonly #before = new Map<string, { flow: RecentFlow; settled: boolean }>();
+  readonly #before = new Map<string, { flow: CopyCounters; settled: boolean }>();
   /** By group: what its (*,G) route, as long as it has been there, counted for others. */
-  readonly #moved = new Map<Ipv4, RecentFlow>();
+  readonly #moved = new Map<Ipv4, CopyCounters>();
 
   constructor(abi: Abi, recent: BpfMap) {
     this.#abi = abi;
@@ -39,7 +39,7 @@ export class Handover {
     else this.#before.delete(name);
   }
 
-  #wentBefore(name: string, entry: RouteEntry, nowMs: number): RecentFlow {
+  #wentBefore(name: string, entry: RouteEntry, nowMs: number): CopyCounters {
     const known = this.#before.get(name);
     if (known?.settled === true) return known.flow;
     const { source, group, incoming } = entry.route;
@@ -55,31 +55,30 @@ export class Handover {
   }
 }
 
-function combine(a: RecentFlow, b: RecentFlow, sign: bigint): RecentFlow {
-  return {
-    packets: a.packets + sign * b.packets,
-    bytes: a.bytes + sign * b.bytes,
-    copies: a.copies + sign * b.copies,
-    copyBytes: a.copyBytes + sign * b.copyBytes,
-  };
+function combine(a: CopyCounters, b: CopyCounters, sign: bigint): CopyCounters {
+  return map(a, (value, field) => value + sign * b[field]);
 }
 
-function addTo(counters: Map<string, RouteCounters>, name: string, flow: RecentFlow): void {
+function addTo(counters: Map<string, RouteCounters>, name: string, flow: CopyCounters): void {
   const now = counters.get(name);
   if (now !== undefined && flow.packets > 0n) counters.set(name, { ...now, ...combine(now, flow, 1n) });
 }
 
 /** The (*,G) figures were read a moment before the per-source ones: never below zero. */
-function takeFrom(counters: Map<string, RouteCounters>, name: string, flow: RecentFlow): void {
+function takeFrom(counters: Map<string, RouteCounters>, name: string, flow: CopyCounters): void {
   const now = counters.get(name);
   if (now === undefined || flow.packets === 0n) return;
-  const rest = combine(now, flow, -1n);
-  const floor = (value: bigint): bigint => (value < 0n ? 0n : value);
-  counters.set(name, {
-    ...now,
-    packets: floor(rest.packets),
-    bytes: floor(rest.bytes),
-    copies: floor(rest.copies),
-    copyBytes: floor(rest.copyBytes),
-  });
+  counters.set(name, { ...now, ...map(combine(now, flow, -1n), (value) => (value < 0n ? 0n : value)) });
+}
+
+function map(counters: CopyCounters, change: (value: bigint, field: keyof CopyCounters) => bigint): CopyCounters {
+  return {
+    packets: change(counters.packets, 'packets'),
+    bytes: change(counters.bytes, 'bytes'),
+    expected: change(counters.expected, 'expected'),
+    copies: change(counters.copies, 'copies'),
+    copyBytes: change(counters.copyBytes, 'copyBytes'),
+    failed: change(counters.failed, 'failed'),
+    dropped: change(counters.dropped, 'dropped'),
+  };
 }

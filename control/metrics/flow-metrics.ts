@@ -55,6 +55,27 @@ const FAMILIES: readonly FlowFamily[] = [
     onlyAboveZero: false,
   },
   {
+    name: 'xmcast_flow_failed_packets_total',
+    type: 'counter',
+    help: 'Copies of the flow that a driver did not take.',
+    value: (flow) => flow.failedPackets,
+    onlyAboveZero: true,
+  },
+  {
+    name: 'xmcast_flow_dropped_packets_total',
+    type: 'counter',
+    help: 'Copies of the flow stopped on their way out by a TTL threshold or the MTU.',
+    value: (flow) => flow.droppedPackets,
+    onlyAboveZero: true,
+  },
+  {
+    name: 'xmcast_flow_skipped_packets',
+    type: 'gauge',
+    help: 'Copies of the flow that are missing: its outgoing interface is down or cannot transmit. Falls when copies under way arrive.',
+    value: (flow) => flow.skippedPackets,
+    onlyAboveZero: true,
+  },
+  {
     name: 'xmcast_flow_wrong_interface_packets_total',
     type: 'counter',
     help: 'Packets of the flow dropped because they came by another interface than the incoming one.',

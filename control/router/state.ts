@@ -3,7 +3,7 @@
  */
 import type { Settings } from '../config/settings';
 import type { Dataplane, RouteCounters, VportCounters } from '../dataplane/api';
-import { PUNT_CLASSES } from '../dataplane/api';
+import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
 import type { FlowState, InterfaceState, MembershipState, RouteState, StateSource, StatusState } from '../api/state-source';
 import type { Clock } from '../kernel/clock';
 import { routeName } from '../mrib/route';
@@ -11,7 +11,9 @@ import type { VportId, WantedRoute } from '../mrib/route';
 import type { Port } from './port';
 import type { Router } from './router';
 
-const NO_ROUTE_COUNTERS: RouteCounters = { packets: 0n, bytes: 0n, copies: 0n, copyBytes: 0n, wrongInterface: 0n, ttlDrops: 0n };
+const NO_ROUTE_COUNTERS: RouteCounters = {
+  packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n, redirectErrors: 0n, wrongInterface: 0n, ttlDrops: 0n,
+};
 
 export interface RouterStateOptions {
   readonly router: Router;
@@ -83,6 +85,10 @@ export class RouterState implements StateSource {
         bytes: found.bytes,
         replicatedPackets: found.copies,
         replicatedBytes: found.copyBytes,
+        expectedPackets: found.expected,
+        failedPackets: found.failed,
+        droppedPackets: found.dropped,
+        skippedPackets: skippedCopies(found),
         wrongInterfacePackets: found.wrongInterface,
         ttlDroppedPackets: found.ttlDrops,
         ...counters.rateOf(name),

@@ -186,6 +186,10 @@ describe('JSON', () => {
       packetsPerSecond: 950.5,
       bitsPerSecond: 10_006_864,
       readTime: '2023-11-14T22:15:00Z',
+      expectedPackets: '2000',
+      failedPackets: '0',
+      droppedPackets: '0',
+      skippedPackets: '0',
     });
   });
 

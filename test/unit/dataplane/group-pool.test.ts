@@ -3,10 +3,10 @@ import { GROUP_REST_MS, GroupPool, sizeClasses } from '../../../control/dataplan
 import type { Group } from '../../../control/dataplane/group-pool';
 
 /** Devmaps as the kernel would hold them. */
-function pool(classes = [{ slots: 4, count: 3 }, { slots: 16, count: 2 }]) {
+function pool(classes = [{ slots: 4, count: 3 }, { slots: 16, count: 2 }], limit = 100) {
   const maps = new Map<number, (number | undefined)[]>();
   let failing = false;
-  const groups = new GroupPool(classes, {
+  const groups = new GroupPool(limit, classes.map(({ slots }) => slots), {
     fill(group, vports) {
       if (failing) throw new Error('ENOMEM');
       maps.set(group, [...vports]);
@@ -16,6 +16,8 @@ function pool(classes = [{ slots: 4, count: 3 }, { slots: 16, count: 2 }]) {
       for (let i = 0; i < slots; i++) slotsNow[i] = undefined;
     },
   });
+  let next = 0;
+  for (const { slots, count } of classes) groups.add(slots, Array.from({ length: count }, () => next++));
   return { groups, maps, fail: (on: boolean) => (failing = on) };
 }
 
@@ -85,15 +87,32 @@ test('finds the groups whose slots a returning device must fill again', () => {
   expect(groups.groupsWith(2).map(({ vports }) => vports)).toEqual([[1, 2], [2, 3]]);
 });
 
-test('size classes reach the number of ports, whatever it is, and use the total', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 16, max: 65536 }), fc.integer({ min: 1, max: 1024 }), (total, ports) => {
-      const classes = sizeClasses(total, ports);
-      expect(Math.max(...classes.map(({ slots }) => slots))).toBeGreaterThanOrEqual(ports);
-      for (const { count } of classes) expect(count).toBeGreaterThanOrEqual(2);
-      expect(classes.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(total);
-    }),
-  );
+test('the limit counts sets in use, not maps', () => {
+  const { groups } = pool([{ slots: 4, count: 5 }], 2);
+  const first = groups.acquire([1], 0) as Group;
+  expect(groups.acquire([2], 0)).toBeDefined();
+  expect(groups.acquire([3], 0)).toBeUndefined();
+  expect(groups.acquire([1], 0)).toBe(first);
+  groups.release(first, 0);
+  groups.release(first, 0);
+  expect(groups.acquire([3], 0)).toBeDefined();
+});
+
+test('a class calls for more maps before it is dry, as many again as it has', () => {
+  const { groups } = pool([{ slots: 4, count: 8 }, { slots: 16, count: 8 }]);
+  for (let vport = 1; vport <= 6; vport++) groups.acquire([vport], 0);
+  expect(groups.shortages()).toEqual([]);
+  groups.acquire([7], 0);
+  expect(groups.shortages()).toEqual([{ slots: 4, count: 8 }]);
+  groups.add(4, [16, 17, 18, 19, 20, 21, 22, 23]);
+  expect(groups.shortages()).toEqual([]);
+});
+
+test('size classes reach the number of ports, whatever it is', () => {
+  expect(sizeClasses(3)).toEqual([4]);
+  expect(sizeClasses(33)).toEqual([4, 16, 64]);
+  expect(sizeClasses(1024)).toEqual([4, 16, 64, 256, 1024]);
+  expect(sizeClasses(1500)).toEqual([4, 16, 64, 256, 1024, 1500]);
 });
 
 test('any history: a group in use always holds exactly its set, and no index is handed out twice', () => {

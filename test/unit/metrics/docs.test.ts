@@ -41,7 +41,7 @@ async function fullScrape(): Promise<Map<string, ParsedFamily>> {
       igmpDropped: counts,
     }),
   ];
-  state.flowStates = [flowState({ wrongInterfacePackets: 1n, ttlDroppedPackets: 1n })];
+  state.flowStates = [flowState({ wrongInterfacePackets: 1n, ttlDroppedPackets: 1n, failedPackets: 1n, droppedPackets: 1n, skippedPackets: 1n })];
   const server = await startMetricsServer({ host: '127.0.0.1', port: 0, state, log: new RecordedLog() });
   try {
     return parseExposition(await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text());

@@ -16,6 +16,10 @@ export function ip(text: string): number {
   return address;
 }
 
+export const NO_COUNTERS: RouteCounters = {
+  packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n, redirectErrors: 0n, wrongInterface: 0n, ttlDrops: 0n,
+};
+
 export class FakeDataplane implements Dataplane {
   readonly dropReasons = ['no_route'];
   readonly ports = new Map<VportId, PortSpec>();

@@ -7,7 +7,7 @@ import { Router } from '../../../control/router/router';
 import { RouterState } from '../../../control/router/state';
 import { routeName } from '../../../control/mrib/route';
 import { frame } from '../../bpf/packet';
-import { FakeDataplane, FakeKernel, ip, quiet, settings, settle } from './fakes';
+import { FakeDataplane, FakeKernel, NO_COUNTERS, ip, quiet, settings, settle } from './fakes';
 
 const G = ip('239.1.1.1');
 const S = ip('10.100.0.10');
@@ -172,7 +172,7 @@ test('a route the data plane refuses is shown as not installed, and installed as
 test('a learnt source goes after its idle time without packets', async () => {
   const { dataplane, router, run, state } = await world();
   router.punted([join(LAN1), data(UP)]);
-  const counters = { packets: 1n, bytes: 128n, copies: 1n, copyBytes: 128n, wrongInterface: 0n, ttlDrops: 0n };
+  const counters = { ...NO_COUNTERS, packets: 1n, bytes: 128n, copies: 1n, copyBytes: 128n };
   dataplane.counters.set(routeName(S, G), counters);
   await run(100_000);
   router.punted([join(LAN1)]);
@@ -188,7 +188,7 @@ test('rates are measured between two reads', async () => {
   const { dataplane, router, run, state } = await world();
   router.punted([only(LAN1, S)]);
   const set = (packets: bigint): void =>
-    void dataplane.counters.set(routeName(S, G), { packets, bytes: packets * 1000n, copies: packets, copyBytes: packets * 1000n, wrongInterface: 0n, ttlDrops: 0n });
+    void dataplane.counters.set(routeName(S, G), { ...NO_COUNTERS, packets, bytes: packets * 1000n, copies: packets, copyBytes: packets * 1000n });
   set(100n);
   await run(1000);
   set(600n);

@@ -63,10 +63,15 @@ export function applyRecord(
   };
   // Deletions first: what the record forgets makes room under the limit for what it names.
   applyToUnlisted(state, row, listed, outcome);
-  for (const source of listed) applyToListed(state, row, source, context, outcome);
+  const rowContext = { ...context, row };
+  for (const source of listed) applyToListed(state, source, rowContext, outcome);
   state.mode = row.nextMode;
   if (row.refreshGroupTimer) state.groupExpiryMs = context.nowMs + context.groupMembershipIntervalMs;
   return outcome;
+}
+
+interface RowContext extends RecordContext {
+  readonly row: Transition;
 }
 
 function applyToUnlisted(state: GroupState, row: Transition, listed: ReadonlySet<Ipv4>, outcome: RecordOutcome): void {
@@ -81,9 +86,9 @@ function applyToUnlisted(state: GroupState, row: Transition, listed: ReadonlySet
   }
 }
 
-function applyToListed(state: GroupState, row: Transition, source: Ipv4, context: RecordContext, outcome: RecordOutcome): void {
+function applyToListed(state: GroupState, source: Ipv4, context: RowContext, outcome: RecordOutcome): void {
   const expiryMs = state.sources.get(source);
-  const action = listedAction(row, expiryMs);
+  const action = listedAction(context.row, expiryMs);
   if (action === 'keep') return;
   if (expiryMs === undefined && state.sources.size >= context.sourceLimit) {
     // Safe in every row: an INCLUDE source is refused as a new entry must be; in EXCLUDE mode a source without a record is forwarded,

@@ -1,0 +1,67 @@
+/**
+ * From the eBPF object file to programs and maps in the kernel, sized as asked, with everything in place that a program reads before the
+ * first packet. Attaches only the programs that listen to the kernel's replication; ports come later.
+ */
+import { BpfObject, possibleCpus } from '#bindings';
+import type { BpfLink } from '#bindings';
+import { XmcastError, errorText } from '../errors';
+import { Abi } from './abi';
+import { PUNT_CLASSES, type PolicerSettings, type PuntClass } from './api';
+import { u32Key } from './keys';
+import type { PinFolder } from './pin-folder';
+
+export interface ForwarderSizes {
+  readonly routes: number;
+  readonly counters: number;
+  readonly groups: number;
+}
+
+export interface Forwarder {
+  readonly object: BpfObject;
+  readonly abi: Abi;
+  /** Programs on tracepoints: they tell what became of the copies. */
+  readonly observers: readonly BpfLink[];
+}
+
+const OBSERVERS = ['xm_transmitted', 'xm_not_replicated'];
+
+/** Rejects with XmcastError XM_BPF_LOAD. */
+export async function loadForwarder(path: string, sizes: ForwarderSizes, policers: Readonly<Record<PuntClass, PolicerSettings>>): Promise<Forwarder> {
+  const object = open(path, sizes);
+  try {
+    const abi = new Abi(object.btf, possibleCpus());
+    await object.load();
+    PUNT_CLASSES.forEach((puntClass, i) => object.map('xm_policer_cfg').update(u32Key(i), abi.policer(policers[puntClass])));
+    object.map('xm_self').update(u32Key(0), u32Key(object.program('xm_ingress').id));
+    return { object, abi, observers: OBSERVERS.map((name) => object.attachTracing(name)) };
+  } catch (error) {
+    object.close();
+    if (error instanceof XmcastError) throw error;
+    const log = (error as { readonly libbpfLog?: string }).libbpfLog ?? '';
+    throw new XmcastError('XM_BPF_LOAD', `load ${path} into the kernel: ${errorText(error)}${log === '' ? '' : `\n${log.trimEnd()}`}`, {
+      hint: 'xmcastd needs Linux 5.15 or later with BTF and CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON (or root); before 5.11 also "ulimit -l unlimited".',
+      cause: error,
+    });
+  }
+}
+
+function open(path: string, sizes: ForwarderSizes): BpfObject {
+  try {
+    const object = BpfObject.open(path);
+    object.setMaxEntries('xm_routes', sizes.routes);
+    object.setMaxEntries('xm_route_stats', sizes.counters);
+    object.setMaxEntries('xm_groups', sizes.groups);
+    return object;
+  } catch (error) {
+    throw new XmcastError('XM_BPF_LOAD', `open the eBPF object ${path}: ${errorText(error)}`, {
+      hint: 'Build it with deploy/bootstrap.sh, or name it with --bpf-object.',
+      cause: error,
+    });
+  }
+}
+
+/** Maps for a look with bpftool; observers so that the counts stay true while no controller runs. */
+export function pinForwarder({ object, observers }: Forwarder, pins: PinFolder): void {
+  for (const name of object.mapNames) if (name.startsWith('xm_')) object.map(name).pin(pins.pinPath(name));
+  OBSERVERS.forEach((name, i) => observers[i]?.pin(pins.pinPath(name)));
+}
