@@ -53,8 +53,9 @@ enum xm_drop_reason {
 enum xm_punt_class {
 	XM_PUNT_IGMP_REPORT, /* reports and leaves, and IGMP of types we do not know */
 	XM_PUNT_IGMP_QUERY,
+	XM_PUNT_PIM,
 	XM_PUNT_NEW_SOURCE, /* forwarded by (*,G), no (S,G) yet */
-	XM_PUNT_NO_ROUTE,
+	XM_PUNT_NO_ROUTE, /* carries the packet: the controller sends it on when it should have been forwarded */
 	XM_PUNT_WRONG_INTERFACE,
 	XM_PUNT_MAX,
 };
@@ -95,7 +96,9 @@ struct xm_route {
 	__u32 group; /* index into xm_groups */
 	__u16 iif; /* vport, or XM_IIF_NONE */
 	__u16 copies; /* slots in use of the group; 0: drop */
-	__u32 flags; /* enum xm_route_flag */
+	__u16 flags; /* enum xm_route_flag */
+	__u8 ttl_threshold; /* forwarded only if the TTL received is greater, on top of the ports' thresholds */
+	__u8 pad;
 };
 
 /*
@@ -121,6 +124,9 @@ struct xm_route_counters {
 struct xm_vport_counters {
 	__u64 rx_packets; /* multicast data packets, also those dropped later */
 	__u64 rx_bytes;
+	__u64 resent_packets; /* packets the controller had been asked about and sent on */
+	__u64 accepted_packets; /* by a route: rx + resent = accepted + drops before a route took them + punts of class no_route
+				 */
 	__u64 tx_attempts; /* copies handed to the driver */
 	__u64 tx_attempt_bytes;
 	__u64 tx_failed; /* of these, not taken */

@@ -129,15 +129,15 @@ struct {
 	__type(value, struct xm_recent);
 } xm_recent_flows SEC(".maps");
 
-/* class -> rate. */
+/* class -> rate on one vport; XM_PUNT_MAX + class -> rate in total. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, XM_PUNT_MAX);
+	__uint(max_entries, 2 * XM_PUNT_MAX);
 	__type(key, __u32);
 	__type(value, struct xm_policer_config);
 } xm_policer_cfg SEC(".maps");
 
-/* vport * XM_PUNT_MAX + class -> token bucket. */
+/* vport * XM_PUNT_MAX + class -> token bucket; vport 0 stands for all of them together. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, XM_MAX_VPORTS *XM_PUNT_MAX);

@@ -15,6 +15,7 @@
 enum xm_kind {
 	XM_KIND_OTHER, /* not ours: the host's stack sees it as before */
 	XM_KIND_IGMP,
+	XM_KIND_PIM,
 	XM_KIND_DATA, /* IPv4 to a routable group */
 };
 
@@ -51,6 +52,8 @@ static __always_inline enum xm_kind classify(struct xdp_md *ctx, struct xm_packe
 	/* RFC 3376 4.1.12: a query may come to any address of the interface, so IGMP is not asked for its destination. */
 	if (packet->ip->protocol == IPPROTO_IGMP)
 		return XM_KIND_IGMP;
+	if (packet->ip->protocol == IPPROTO_PIM)
+		return XM_KIND_PIM;
 	destination = bpf_ntohl(packet->ip->daddr);
 	if (!is_multicast(destination) || is_local_network_control(destination))
 		return XM_KIND_OTHER;

@@ -15,11 +15,10 @@
 static volatile const __u64 xm_recent_interval_ns = NSEC_PER_SEC;
 static volatile const __u64 xm_wrong_interval_ns = 3 * NSEC_PER_SEC;
 
-static __always_inline int policer_admits(__u32 vport, enum xm_punt_class class, __u64 now_ns)
+static __always_inline int take_token(__u32 bucket, __u32 rate, __u64 now_ns)
 {
-	__u32 class_index = class, index = vport * XM_PUNT_MAX + class;
-	struct xm_policer_config *config = bpf_map_lookup_elem(&xm_policer_cfg, &class_index);
-	struct xm_policer *policer = bpf_map_lookup_elem(&xm_policers, &index);
+	struct xm_policer_config *config = bpf_map_lookup_elem(&xm_policer_cfg, &rate);
+	struct xm_policer *policer = bpf_map_lookup_elem(&xm_policers, &bucket);
 	int admitted;
 
 	if (!config || !policer)
@@ -34,6 +33,12 @@ static __always_inline int policer_admits(__u32 vport, enum xm_punt_class class,
 		policer->credit_ns -= config->cost_ns;
 	bpf_spin_unlock(&policer->lock);
 	return admitted;
+}
+
+/* First the port's own bucket, so that a flood on one port does not empty the one all ports share. */
+static __always_inline int policer_admits(__u32 vport, enum xm_punt_class class, __u64 now_ns)
+{
+	return take_token(vport * XM_PUNT_MAX + class, class, now_ns) && take_token(class, XM_PUNT_MAX + class, now_ns);
 }
 
 /* Up to `limit` bytes, by words: a byte loop of this length costs the verifier eight times the steps. Returns how many. */
@@ -57,14 +62,14 @@ static __always_inline __u32 copy_packet(__u8 *to, const struct xm_packet *packe
 	return done;
 }
 
-static __always_inline void write_punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class, __u64 now_ns,
-				       struct xm_vport_counters *stats, const __u32 bytes)
+static __always_inline int write_punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class, __u64 now_ns,
+				      struct xm_vport_counters *stats, const __u32 bytes)
 {
 	struct xm_punt *punt = bpf_ringbuf_reserve(&xm_punts, sizeof(*punt) + bytes, 0);
 
 	if (!punt) {
 		stats->punts_lost[class]++;
-		return;
+		return 0;
 	}
 	punt->time_ns = now_ns;
 	punt->frame_bytes = packet->end - packet->data;
@@ -74,22 +79,27 @@ static __always_inline void write_punt(const struct xm_packet *packet, __u32 vpo
 	punt->captured_bytes = copy_packet((__u8 *)(punt + 1), packet, bytes);
 	bpf_ringbuf_submit(punt, 0);
 	stats->punts[class]++;
+	return 1;
 }
 
-/* `whole`: the controller needs the packet itself, not only to know of it. */
-static __always_inline void punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class,
-				 struct xm_vport_counters *stats, const int whole)
+/*
+ * Whether the controller has it. `whole`: it needs the packet itself, not only to know of it. A function of its own, so that the
+ * way of a packet that is forwarded stays short.
+ */
+static __noinline int punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class, struct xm_vport_counters *stats,
+			   int whole)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
 
+	if (class >= XM_PUNT_MAX)
+		return 0;
 	if (!policer_admits(vport, class, now_ns)) {
 		stats->punts_policed[class]++;
-		return;
+		return 0;
 	}
 	if (whole)
-		write_punt(packet, vport, class, now_ns, stats, XM_PUNT_BYTES);
-	else
-		write_punt(packet, vport, class, now_ns, stats, XM_PUNT_HEADER_BYTES);
+		return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_BYTES);
+	return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_HEADER_BYTES);
 }
 
 /*

@@ -52,27 +52,26 @@ static __always_inline enum xm_punt_class igmp_class(const struct xm_packet *pac
 }
 
 /* The host's stack gets it too: it may be a member itself. */
-static __always_inline int receive_igmp(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
+static __noinline int receive_igmp(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
 {
-	if (igmp_class(packet) == XM_PUNT_IGMP_QUERY)
-		punt(packet, vport, XM_PUNT_IGMP_QUERY, stats, 1);
-	else
-		punt(packet, vport, XM_PUNT_IGMP_REPORT, stats, 1);
+	punt(packet, vport, igmp_class(packet), stats, 1);
 	return XDP_PASS;
 }
 
-static __always_inline int no_route(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
+/* What is off the way of a packet that is forwarded is a function of its own, to keep that way short. */
+static __noinline int no_route(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
 {
 	int fresh;
 
 	recent_flow(packet, vport, XM_PUNT_NO_ROUTE, xm_recent_interval_ns, &fresh);
-	if (fresh)
-		punt(packet, vport, XM_PUNT_NO_ROUTE, stats, 1);
+	/* Not lost yet: the controller may send it on. */
+	if (fresh && punt(packet, vport, XM_PUNT_NO_ROUTE, stats, 1))
+		return XDP_DROP;
 	return drop(stats, XM_DROP_NO_ROUTE);
 }
 
-static __always_inline int wrong_interface(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats,
-					   struct xm_route_counters *flow)
+static __noinline int wrong_interface(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats,
+				      struct xm_route_counters *flow)
 {
 	int fresh;
 
@@ -84,8 +83,7 @@ static __always_inline int wrong_interface(const struct xm_packet *packet, __u32
 }
 
 /* Counted by source as well, so that nothing is missing from the flow once its (S,G) route is there. */
-static __always_inline void announce_source(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats,
-					    __u32 copies)
+static __noinline void announce_source(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats, __u32 copies)
 {
 	__u32 bytes = bpf_ntohs(packet->ip->tot_len);
 	int fresh;
@@ -148,11 +146,11 @@ static __always_inline int replicate(struct xdp_md *ctx, const struct xm_route *
 	return bpf_redirect_map(group, 0, BPF_F_BROADCAST);
 }
 
-static __always_inline int ttl_is_enough(const struct iphdr *ip, __u32 vport)
+static __always_inline int ttl_is_enough(const struct iphdr *ip, __u32 vport, const struct xm_route *route)
 {
 	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
 
-	return port && ip->ttl > 1 && ip->ttl >= port->ttl_threshold;
+	return port && ip->ttl > 1 && ip->ttl >= port->ttl_threshold && ip->ttl > route->ttl_threshold;
 }
 
 static __always_inline int forward(struct xdp_md *ctx, const struct xm_packet *packet, __u32 vport,
@@ -173,10 +171,11 @@ static __always_inline int forward(struct xdp_md *ctx, const struct xm_packet *p
 		return drop(stats, XM_DROP_NO_GROUP);
 	if (route->iif != vport)
 		return wrong_interface(packet, vport, stats, flow);
-	if (!ttl_is_enough(packet->ip, vport)) {
+	if (!ttl_is_enough(packet->ip, vport, route)) {
 		flow->ttl_drops++;
 		return drop(stats, XM_DROP_TTL_IN);
 	}
+	stats->accepted_packets++;
 	flow->packets++;
 	flow->bytes += bytes;
 	flow->expected += route->copies;
@@ -185,11 +184,27 @@ static __always_inline int forward(struct xdp_md *ctx, const struct xm_packet *p
 	return replicate(ctx, route, vport, stats);
 }
 
+/* IPv4 data to a routable group: every packet ends in exactly one counter. */
+static __always_inline int receive_data(struct xdp_md *ctx, const struct xm_packet *packet, __u32 vport,
+					struct xm_vport_counters *stats)
+{
+	enum xm_drop_reason reason = check_header(packet);
+
+	if (reason == XM_DROP_IP_OPTIONS) {
+		stats->drops[XM_DROP_IP_OPTIONS]++;
+		return XDP_PASS;
+	}
+	if (reason != XM_DROP_MAX)
+		return drop(stats, reason);
+	if (packet->end - packet->data > XM_MAX_BROADCAST_FRAME)
+		return drop(stats, XM_DROP_TOO_BIG);
+	return forward(ctx, packet, vport, stats);
+}
+
 SEC("xdp")
 int xm_ingress(struct xdp_md *ctx)
 {
 	struct xm_vport_counters *stats;
-	enum xm_drop_reason reason;
 	struct xm_packet packet;
 	enum xm_kind kind = classify(ctx, &packet);
 	__u32 vport;
@@ -202,18 +217,31 @@ int xm_ingress(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (kind == XM_KIND_IGMP)
 		return receive_igmp(&packet, vport, stats);
-	stats->rx_packets++;
-	stats->rx_bytes += bpf_ntohs(packet.ip->tot_len);
-	reason = check_header(&packet);
-	if (reason == XM_DROP_IP_OPTIONS) {
-		stats->drops[XM_DROP_IP_OPTIONS]++;
+	if (kind == XM_KIND_PIM) {
+		punt(&packet, vport, XM_PUNT_PIM, stats, 1);
 		return XDP_PASS;
 	}
-	if (reason != XM_DROP_MAX)
-		return drop(stats, reason);
-	if (packet.end - packet.data > XM_MAX_BROADCAST_FRAME)
-		return drop(stats, XM_DROP_TOO_BIG);
-	return forward(ctx, &packet, vport, stats);
+	stats->rx_packets++;
+	stats->rx_bytes += bpf_ntohs(packet.ip->tot_len);
+	return receive_data(ctx, &packet, vport, stats);
+}
+
+/* A packet the controller was asked about, once more, now that it has a route. Run by the controller, attached nowhere. */
+SEC("xdp")
+int xm_resend(struct xdp_md *ctx)
+{
+	struct xm_vport_counters *stats;
+	struct xm_packet packet;
+	__u32 vport;
+
+	if (classify(ctx, &packet) != XM_KIND_DATA)
+		return XDP_DROP;
+	vport = vport_of(ctx->ingress_ifindex);
+	stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
+	if (!vport || !stats)
+		return XDP_DROP;
+	stats->resent_packets++;
+	return receive_data(ctx, &packet, vport, stats);
 }
 
 /* RFC 1624: the TTL is the high byte of its word, so one less there is 0x0100 more in the checksum. */
@@ -227,8 +255,8 @@ static __always_inline void decrement_ttl(struct iphdr *ip)
 }
 
 /* A copy that goes no further than the egress program. */
-static __always_inline int drop_copy(const struct xm_meta *meta, const struct iphdr *ip, struct xm_vport_counters *stats,
-				     enum xm_drop_reason reason)
+static __noinline int drop_copy(const struct xm_meta *meta, const struct iphdr *ip, struct xm_vport_counters *stats,
+				enum xm_drop_reason reason)
 {
 	__u32 index = meta->counter;
 	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);

@@ -5,7 +5,7 @@
 import { strict as assert } from 'node:assert';
 import type { google, xmcast } from '#proto';
 import { PUNT_CLASSES, type PolicerSettings, type PuntClass } from '../dataplane/api';
-import { parsePrefix } from '../protocol/packet/address';
+import { parsePrefix, type Ipv4Prefix } from '../protocol/packet/address';
 import { durationMs } from './duration';
 import { parseListen } from './listen';
 import type { InterfaceSettings, Settings } from './settings';
@@ -33,11 +33,12 @@ export const DEFAULTS = {
   pinPath: '/sys/fs/bpf/xmcast',
   counterIntervalMs: 1_000,
   policers: {
-    igmp_report: { ratePps: 4000, burst: 4000 },
-    igmp_query: { ratePps: 50, burst: 50 },
-    new_source: { ratePps: 1000, burst: 1000 },
-    no_route: { ratePps: 1000, burst: 1000 },
-    wrong_interface: { ratePps: 100, burst: 100 },
+    igmp_report: { ratePps: 4000, burst: 4000, totalPps: 16_000 },
+    igmp_query: { ratePps: 50, burst: 50, totalPps: 200 },
+    pim: { ratePps: 2000, burst: 2000, totalPps: 8000 },
+    new_source: { ratePps: 1000, burst: 1000, totalPps: 4000 },
+    no_route: { ratePps: 1000, burst: 1000, totalPps: 4000 },
+    wrong_interface: { ratePps: 100, burst: 100, totalPps: 400 },
   },
   socketPath: '/run/xmcast/control.sock',
   metricsListen: '127.0.0.1:9469',
@@ -70,8 +71,7 @@ export function igmpSettings(common: IgmpConfig, override: IgmpConfig): IgmpSett
   const igmp = overlay(common, override);
   const robustness = igmp.robustness ?? DEFAULTS.igmp.robustness;
   const queryIntervalMs = ms(igmp.queryInterval) ?? DEFAULTS.igmp.queryIntervalMs;
-  const ssmRange = parsePrefix(igmp.ssmRange ?? DEFAULTS.igmp.ssmRange);
-  assert(ssmRange !== undefined, 'a validated configuration has a valid ssm_range');
+  const ssmRange = validPrefix(igmp.ssmRange ?? DEFAULTS.igmp.ssmRange);
   return {
     version: igmp.version === 1 || igmp.version === 2 ? igmp.version : DEFAULTS.igmp.version,
     timing: {
@@ -103,9 +103,13 @@ function interfaceSettings(item: xmcast.v1.InterfaceConfig.$Properties, common: 
     name: item.name ?? '',
     upstream: item.upstream ?? false,
     ttlThreshold: item.ttlThreshold ?? DEFAULTS.ttlThreshold,
+    boundaries: (item.boundaries ?? []).map(validPrefix),
     igmp: igmpSettings(common, item.igmp ?? {}),
   };
 }
+
+/** So many interfaces may use up their rate at once before the policer of all of them holds back. */
+const DEFAULT_TOTAL_FACTOR = 4;
 
 /** Field by field: unset ones (undefined, or null as the message classes have it) let the common value show. */
 function overlay(common: IgmpConfig, override: IgmpConfig): IgmpConfig {
@@ -118,6 +122,7 @@ export function policersByClass(policers: xmcast.v1.PolicersConfig.$Properties):
   return {
     igmp_report: policers.igmpReport ?? undefined,
     igmp_query: policers.igmpQuery ?? undefined,
+    pim: policers.pim ?? undefined,
     new_source: policers.newSource ?? undefined,
     no_route: policers.noRoute ?? undefined,
     wrong_interface: policers.wrongInterface ?? undefined,
@@ -131,10 +136,16 @@ function policerSettings(policers: xmcast.v1.PolicersConfig.$Properties): Record
     const policer = given[name];
     if (policer === undefined) continue;
     const ratePps = policer.rate ?? 0;
-    // proto/xmcast/v1/config.proto: a burst of zero means as many as rate.
-    settings[name] = { ratePps, burst: policer.burst || ratePps };
+    // proto/xmcast/v1/config.proto: a burst of zero means as many as rate, a total of zero four times the rate.
+    settings[name] = { ratePps, burst: policer.burst || ratePps, totalPps: policer.total || ratePps * DEFAULT_TOTAL_FACTOR };
   }
   return settings;
+}
+
+function validPrefix(text: string): Ipv4Prefix {
+  const prefix = parsePrefix(text);
+  assert(prefix !== undefined, 'a validated configuration has valid prefixes');
+  return prefix;
 }
 
 function metricsSettings(listen: string): Settings['metrics'] {

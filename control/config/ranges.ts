@@ -52,3 +52,5 @@ export const DATAPLANE_RANGES = { counterInterval: duration(100, 60_000) };
 export const POLICER_RATE = count(1, 1_000_000);
 /** Zero stands for "as many as rate". */
 export const POLICER_BURST = count(0, 1_000_000);
+/** Zero stands for "four times the rate". */
+export const POLICER_TOTAL = count(0, 10_000_000);

@@ -4,6 +4,7 @@
  */
 import type { PolicerSettings, PuntClass } from '../dataplane/api';
 import type { IgmpInterfaceSettings } from '../protocol/igmp/router/api';
+import type { Ipv4Prefix } from '../protocol/packet/address';
 
 export interface InterfaceSettings {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface InterfaceSettings {
   readonly upstream: boolean;
   /** 1 to 255: received TTL < threshold is dropped; a copy leaves only if the received TTL > threshold. */
   readonly ttlThreshold: number;
+  /** Groups in these do not cross the interface, neither in nor out (RFC 2365). */
+  readonly boundaries: readonly Ipv4Prefix[];
   /** Without the MTU: the machine is created once the link's MTU is known. */
   readonly igmp: Omit<IgmpInterfaceSettings, 'mtu'>;
 }

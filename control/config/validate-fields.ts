@@ -15,6 +15,7 @@ import {
   MAX_INTERFACES,
   POLICER_BURST,
   POLICER_RATE,
+  POLICER_TOTAL,
   type Range,
 } from './ranges';
 import type { Problem } from './settings';
@@ -53,6 +54,7 @@ function interfacesProblems(interfaces: readonly xmcast.v1.InterfaceConfig.$Prop
     return [
       ...textProblems(keyPath(path, 'name'), item.name ?? '', interfaceNameFault),
       ...rangeProblems(item, INTERFACE_RANGES, path),
+      ...(item.boundaries ?? []).flatMap((text, i) => textProblems(indexPath(keyPath(path, 'boundaries'), i), text, multicastPrefixFault)),
       ...igmpProblems(item.igmp, keyPath(path, 'igmp')),
     ];
   });
@@ -71,6 +73,7 @@ function policerProblems(policer: xmcast.v1.PolicerConfig.$Properties | undefine
   return [
     ...valueProblems(keyPath(path, 'rate'), rate, POLICER_RATE),
     ...valueProblems(keyPath(path, 'burst'), policer.burst, POLICER_BURST),
+    ...valueProblems(keyPath(path, 'total'), policer.total, POLICER_TOTAL),
   ];
 }
 
@@ -112,11 +115,17 @@ function interfaceNameFault(name: string): string | undefined {
   return undefined;
 }
 
-function ssmRangeFault(text: string): string | undefined {
+function multicastPrefixFault(text: string): string | undefined {
   const prefix = parsePrefix(text);
   if (prefix === undefined)
     return `${printable(text)} is no IPv4 prefix; write it such as "232.0.0.0/8", bits behind the length zero`;
-  if (!isMulticast(prefix.address) || prefix.length < 4) return `${printable(text)} is not within 224.0.0.0/4`;
+  return isMulticast(prefix.address) && prefix.length >= 4 ? undefined : `${printable(text)} is not within 224.0.0.0/4`;
+}
+
+function ssmRangeFault(text: string): string | undefined {
+  const prefix = parsePrefix(text);
+  const fault = multicastPrefixFault(text);
+  if (fault !== undefined || prefix === undefined) return fault;
   // RFC 5771 §4: these never leave the link, so nobody can be asked for a source of them.
   const linkLocal = prefix.length >= 24 && isLocalNetworkControl(prefix.address);
   return linkLocal ? `${printable(text)} is within 224.0.0.0/24, which is never routed` : undefined;

@@ -7,7 +7,7 @@ import type { BtfLayout, BtfMember, BtfStruct } from '#bindings';
 import { XmcastError } from '../errors';
 import type { Ipv4 } from '../protocol/packet/address';
 import { PUNT_CLASSES } from './api';
-import type { CopyCounters, PolicerSettings, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
+import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
 
 const LITTLE_ENDIAN = endianness() === 'LE';
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
@@ -61,6 +61,7 @@ export interface InstalledRoute {
   readonly incoming: number | undefined;
   readonly copies: number;
   readonly learn: boolean;
+  readonly ttlThreshold: number;
 }
 
 export class Abi {
@@ -99,6 +100,21 @@ export class Abi {
     this.#punt = new Layout(btf, 'xm_punt');
     this.#routeCounters = new PerCpuReader(new Layout(btf, 'xm_route_counters'), cpus);
     this.#vportCounters = new PerCpuReader(new Layout(btf, 'xm_vport_counters'), cpus);
+    this.#lookUpMembers();
+  }
+
+  /** Members are looked up where they are used: used once here, so that one that is missing stops the start and not the running daemon. */
+  #lookUpMembers(): void {
+    const macAddress = new Uint8Array(6);
+    this.portKey(0);
+    this.vport({ vport: 0, name: '', ifindex: 0, macAddress, mtu: 0, ttlThreshold: 1 });
+    this.routeKey(0, 0);
+    this.route({ counter: 0, group: 0, incoming: undefined, copies: 0, learn: false, ttlThreshold: 0 });
+    this.newSourceKey(0, 0, 0);
+    this.readRecent(new Uint8Array(this.#recent.size));
+    this.readRouteCounters(new Uint8Array(this.#routeCounters.bytes), 0);
+    this.readVportCounters(new Uint8Array(this.#vportCounters.bytes), 0);
+    this.readPunt(new Uint8Array(this.#punt.size));
   }
 
   constant(name: string): number {
@@ -136,12 +152,13 @@ export class Abi {
       iif: route.incoming ?? this.#iifNone,
       copies: route.copies,
       flags: route.learn ? this.#learn : 0,
+      ttl_threshold: route.ttlThreshold,
     });
   }
 
-  policer(settings: PolicerSettings): Uint8Array {
-    const cost = NANOSECONDS_PER_SECOND / BigInt(settings.ratePps);
-    return this.#policer.write({ cost_ns: cost, burst_ns: cost * BigInt(settings.burst) });
+  policer({ ratePps, burst }: { readonly ratePps: number; readonly burst: number }): Uint8Array {
+    const cost = NANOSECONDS_PER_SECOND / BigInt(ratePps);
+    return this.#policer.write({ cost_ns: cost, burst_ns: cost * BigInt(burst) });
   }
 
   /** The entry that counts what (*,G) forwarded of a source that came in by this vport. */
@@ -176,6 +193,8 @@ export class Abi {
     return {
       rxPackets: read.sum('rx_packets'),
       rxBytes: read.sum('rx_bytes'),
+      resentPackets: read.sum('resent_packets'),
+      acceptedPackets: read.sum('accepted_packets'),
       txPackets: read.sum('tx_attempts') - read.sum('tx_failed'),
       txBytes: read.sum('tx_attempt_bytes') - read.sum('tx_failed_bytes'),
       drops: read.sumArray('drops'),

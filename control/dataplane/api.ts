@@ -5,13 +5,15 @@
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 
 /** Classes of packets handed to the controller, each with a policer of its own so that a flood in one starves no other. */
-export const PUNT_CLASSES = ['igmp_report', 'igmp_query', 'new_source', 'no_route', 'wrong_interface'] as const;
+export const PUNT_CLASSES = ['igmp_report', 'igmp_query', 'pim', 'new_source', 'no_route', 'wrong_interface'] as const;
 export type PuntClass = (typeof PUNT_CLASSES)[number];
 
 export interface PolicerSettings {
   /** Packets per second per interface. */
   readonly ratePps: number;
   readonly burst: number;
+  /** Packets per second of all interfaces together; as many at once. */
+  readonly totalPps: number;
 }
 
 export interface PortSpec {
@@ -74,6 +76,10 @@ export function skippedCopies(counters: CopyCounters): bigint {
 export interface VportCounters {
   readonly rxPackets: bigint;
   readonly rxBytes: bigint;
+  /** Sent on by resend(). */
+  readonly resentPackets: bigint;
+  /** Taken by a route: rx + resent = accepted + drops before a route + punts of class no_route. */
+  readonly acceptedPackets: bigint;
   readonly txPackets: bigint;
   readonly txBytes: bigint;
   /** In the order of `dropReasons`. */
@@ -111,6 +117,11 @@ export interface Dataplane {
   applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[];
   /** Reads every counter, off the event loop. */
   readCounters(): Promise<CounterSnapshot>;
+  /**
+   * A punted packet once more through the forwarder, as if it had just come in there: for the one that asked for a route, when the route
+   * is there. Off the event loop. Rejects when the kernel cannot (before Linux 5.18).
+   */
+  resend(vport: VportId, frame: Uint8Array): Promise<void>;
   /** Sends a whole Ethernet frame. Returns the errno name when the driver refused it, else undefined. */
   transmit(vport: VportId, frame: Uint8Array): string | undefined;
   /** Housekeeping that is due (replication groups whose rest is over). Returns when to call again. */

@@ -3,7 +3,7 @@
  * belongs to which part.
  */
 import { RingBufferReader } from '#bindings';
-import type { BpfMap } from '#bindings';
+import type { BpfMap, BpfProgram } from '#bindings';
 import type { RouteChange, VportId } from '../mrib/route';
 import type { Abi } from './abi';
 import type {
@@ -53,6 +53,7 @@ export class BpfDataplane implements Dataplane {
   readonly #handover: Handover;
   readonly #routeStats: BpfMap;
   readonly #vportStats: BpfMap;
+  readonly #resender: BpfProgram;
   #reader: RingBufferReader | undefined;
   #closed = false;
 
@@ -67,6 +68,7 @@ export class BpfDataplane implements Dataplane {
     this.dropReasons = abi.dropReasons;
     this.#routeStats = object.map('xm_route_stats');
     this.#vportStats = object.map('xm_vport_stats');
+    this.#resender = object.program('xm_resend');
     const zero = new Uint8Array(this.#routeStats.valueBytes);
     this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slot) => this.#routeStats.update(u32Key(slot), zero));
     this.#handover = new Handover(abi, object.map('xm_recent_flows'));
@@ -126,6 +128,12 @@ export class BpfDataplane implements Dataplane {
     }
     if (!this.#closed) this.#handover.settle(routes, entries, nowMs);
     return { routes, vports };
+  }
+
+  resend(vport: VportId, frame: Uint8Array): Promise<void> {
+    const ingressIfindex = this.#ports.ifindexOf(vport);
+    if (ingressIfindex === undefined || this.#closed) return Promise.resolve();
+    return this.#resender.runLive({ data: frame, repeat: 1, ingressIfindex, batchSize: 1 });
   }
 
   transmit(vport: VportId, frame: Uint8Array): string | undefined {

@@ -31,7 +31,7 @@ export async function loadForwarder(path: string, sizes: ForwarderSizes, policer
   try {
     const abi = new Abi(object.btf, possibleCpus());
     await object.load();
-    PUNT_CLASSES.forEach((puntClass, i) => object.map('xm_policer_cfg').update(u32Key(i), abi.policer(policers[puntClass])));
+    writePolicers(object, abi, policers);
     object.map('xm_self').update(u32Key(0), u32Key(object.program('xm_ingress').id));
     return { object, abi, observers: OBSERVERS.map((name) => object.attachTracing(name)) };
   } catch (error) {
@@ -43,6 +43,15 @@ export async function loadForwarder(path: string, sizes: ForwarderSizes, policer
       cause: error,
     });
   }
+}
+
+function writePolicers(object: BpfObject, abi: Abi, policers: Readonly<Record<PuntClass, PolicerSettings>>): void {
+  const map = object.map('xm_policer_cfg');
+  PUNT_CLASSES.forEach((puntClass, i) => {
+    const { ratePps, burst, totalPps } = policers[puntClass];
+    map.update(u32Key(i), abi.policer({ ratePps, burst }));
+    map.update(u32Key(PUNT_CLASSES.length + i), abi.policer({ ratePps: totalPps, burst: totalPps }));
+  });
 }
 
 function open(path: string, sizes: ForwarderSizes): BpfObject {

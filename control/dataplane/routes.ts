@@ -95,6 +95,7 @@ export class RouteTable {
       incoming: route.incoming,
       copies: route.outgoing.length,
       learn: route.source === 0,
+      ttlThreshold: route.ttlThreshold ?? 0,
     });
     this.#map.update(this.#abi.routeKey(route.source, route.group), value);
   }

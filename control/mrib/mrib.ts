@@ -3,17 +3,20 @@
  * Pure: the reverse path is asked through a function, effects are returned. Never talks to the data plane and keeps no counters.
  *
  * (*,G)  as long as some interface wants sources it did not name (EXCLUDE). Forwards a source's first packets at once.
- * (S,G)  for each source a host named, and for each source that was seen sending ("learnt"), so that it can be counted.
+ * (S,G)  for each source a host named, and for each source that was seen sending ("learnt"), so that it can be counted; for one that
+ *        nobody wants, a route without outgoing interfaces that lasts a while, so that its packets are dropped and counted at full speed.
  */
 import type { GroupDemand } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
-import type { RouteChange, VportId, WantedRoute } from './route';
+import type { RouteChange, RouteKey, VportId, WantedRoute } from './route';
 
 export interface ReversePath {
   /** The interface packets of this source must come in by; undefined when there is none. */
   incomingFor(source: Ipv4): VportId | undefined;
   /** Towards the sources nobody here knows (RFC 4605); undefined without one, or while it is down. */
   upstream(): VportId | undefined;
+  /** Whether groups of this address may cross the interface at all (RFC 2365). */
+  crosses(vport: VportId, group: Ipv4): boolean;
 }
 
 /** A GroupDemand made for asking. */
@@ -26,8 +29,16 @@ interface GroupState {
   readonly demands: Map<VportId, Demand>;
   /** Sources seen sending, with the time of the last sign of life. */
   readonly learnt: Map<Ipv4, number>;
+  /** Learnt sources that nobody wants, with the time when they are forgotten. */
+  readonly unwanted: Map<Ipv4, number>;
   /** What was last asked for, by source. */
   readonly wanted: Map<Ipv4, WantedRoute>;
+}
+
+interface Stream extends RouteKey {
+  readonly incoming: VportId;
+  /** The source was seen sending; hosts may name any. */
+  readonly sends: boolean;
 }
 
 export interface MribSettings {
@@ -35,6 +46,10 @@ export interface MribSettings {
   readonly sourceIdleMs: number;
   /** Learnt sources in total. */
   readonly maxLearntSources: number;
+  /** How long a route lasts that absorbs a stream nobody wants. Then the stream is a new one again. */
+  readonly unwantedLifeMs: number;
+  /** Such routes at one time: strangers must not fill the table. */
+  readonly maxUnwanted: number;
 }
 
 export class Mrib {
@@ -42,6 +57,7 @@ export class Mrib {
   readonly #reversePath: ReversePath;
   readonly #groups = new Map<Ipv4, GroupState>();
   #learntCount = 0;
+  #unwantedCount = 0;
 
   constructor(settings: MribSettings, reversePath: ReversePath) {
     this.#settings = settings;
@@ -63,6 +79,8 @@ export class Mrib {
   sourceSeen(source: Ipv4, group: Ipv4, vport: VportId, nowMs: number): readonly RouteChange[] {
     if (this.#reversePath.incomingFor(source) !== vport) return [];
     const state = this.#stateOf(group);
+    const outgoing = this.#outgoingOf(state, { source, group, incoming: vport, sends: true });
+    if (!state.learnt.has(source) && outgoing.length === 0) return this.#absorb(source, group, state, nowMs);
     if (!state.learnt.has(source)) {
       if (this.#learntCount >= this.#settings.maxLearntSources) return this.#recompute(group, state);
       this.#learntCount++;
@@ -84,8 +102,10 @@ export class Mrib {
     const changes: RouteChange[] = [];
     for (const [group, state] of this.#groups) {
       const idle = [...state.learnt].filter(([, lastMs]) => nowMs - lastMs >= this.#settings.sourceIdleMs);
-      if (idle.length === 0) continue;
+      const over = [...state.unwanted].filter(([, untilMs]) => untilMs <= nowMs);
+      if (idle.length + over.length === 0) continue;
       for (const [source] of idle) this.#forget(state, source);
+      for (const [source] of over) this.#endAbsorbing(state, source, nowMs);
       changes.push(...this.#recompute(group, state));
     }
     return changes;
@@ -98,6 +118,10 @@ export class Mrib {
     return changes;
   }
 
+  wantedRoute(source: Ipv4, group: Ipv4): WantedRoute | undefined {
+    return this.#groups.get(group)?.wanted.get(source);
+  }
+
   /** Every route that should be installed now. */
   *wantedRoutes(): Iterable<WantedRoute> {
     for (const state of this.#groups.values()) yield* state.wanted.values();
@@ -106,7 +130,7 @@ export class Mrib {
   #stateOf(group: Ipv4): GroupState {
     let state = this.#groups.get(group);
     if (state === undefined) {
-      state = { demands: new Map(), learnt: new Map(), wanted: new Map() };
+      state = { demands: new Map(), learnt: new Map(), unwanted: new Map(), wanted: new Map() };
       this.#groups.set(group, state);
     }
     return state;
@@ -114,6 +138,25 @@ export class Mrib {
 
   #forget(state: GroupState, source: Ipv4): void {
     if (state.learnt.delete(source)) this.#learntCount--;
+    if (state.unwanted.delete(source)) this.#unwantedCount--;
+  }
+
+  /** Somebody may have come to want it since: then it is a source like others. */
+  #endAbsorbing(state: GroupState, source: Ipv4, nowMs: number): void {
+    const isWanted = (state.wanted.get(source)?.outgoing.length ?? 0) > 0;
+    this.#forget(state, source);
+    if (!isWanted || this.#learntCount >= this.#settings.maxLearntSources) return;
+    this.#learntCount++;
+    state.learnt.set(source, nowMs);
+  }
+
+  #absorb(source: Ipv4, group: Ipv4, state: GroupState, nowMs: number): readonly RouteChange[] {
+    if (!state.unwanted.has(source)) {
+      if (this.#unwantedCount >= this.#settings.maxUnwanted) return this.#recompute(group, state);
+      this.#unwantedCount++;
+    }
+    state.unwanted.set(source, nowMs + this.#settings.unwantedLifeMs);
+    return this.#recompute(group, state);
   }
 
   #recompute(group: Ipv4, state: GroupState): readonly RouteChange[] {
@@ -121,7 +164,7 @@ export class Mrib {
     const changes = difference(group, state.wanted, next);
     state.wanted.clear();
     for (const [source, route] of next) state.wanted.set(source, route);
-    if (state.demands.size === 0 && state.learnt.size === 0) this.#groups.delete(group);
+    if (state.demands.size + state.learnt.size + state.unwanted.size === 0) this.#groups.delete(group);
     return changes;
   }
 
@@ -132,16 +175,19 @@ export class Mrib {
     for (const source of namedSources(state)) {
       const route = this.#sourceRoute(source, group, state);
       if (route === undefined) continue;
-      // Without outgoing interfaces the route is only needed to keep (*,G) from forwarding what everybody excluded.
-      if (route.outgoing.length > 0 || star !== undefined) routes.set(source, route);
+      // Without outgoing interfaces the route keeps (*,G) from forwarding what everybody excluded, or absorbs what nobody wants.
+      if (route.outgoing.length > 0 || star !== undefined || state.unwanted.has(source)) routes.set(source, route);
       else this.#forget(state, source);
     }
     return routes;
   }
 
   #starRoute(group: Ipv4, state: GroupState): WantedRoute | undefined {
-    const incoming = this.#reversePath.upstream();
-    const outgoing = [...state.demands].filter(([vport, demand]) => vport !== incoming && demand.mode === 'exclude').map(([vport]) => vport);
+    const upstream = this.#reversePath.upstream();
+    const incoming = upstream !== undefined && this.#reversePath.crosses(upstream, group) ? upstream : undefined;
+    const outgoing = [...state.demands]
+      .filter(([vport, demand]) => vport !== upstream && demand.mode === 'exclude' && this.#reversePath.crosses(vport, group))
+      .map(([vport]) => vport);
     if (outgoing.length === 0) return undefined;
     return { source: 0, group, incoming, outgoing: ascending(outgoing) };
   }
@@ -149,11 +195,18 @@ export class Mrib {
   #sourceRoute(source: Ipv4, group: Ipv4, state: GroupState): WantedRoute | undefined {
     const incoming = this.#reversePath.incomingFor(source);
     if (incoming === undefined) return undefined;
-    const outgoing = [...state.demands].filter(([vport, demand]) => vport !== incoming && wants(demand, source)).map(([vport]) => vport);
+    const sends = state.learnt.has(source) || state.unwanted.has(source);
+    return { source, group, incoming, outgoing: this.#outgoingOf(state, { source, group, incoming, sends }) };
+  }
+
+  #outgoingOf(state: GroupState, { source, group, incoming, sends }: Stream): readonly VportId[] {
+    const crosses = (vport: VportId): boolean => this.#reversePath.crosses(vport, group);
+    if (!crosses(incoming)) return [];
     const upstream = this.#reversePath.upstream();
-    // RFC 4605 4.2: what a downstream source sends goes upstream always. Only for sources that do send: hosts may name any.
-    if (upstream !== undefined && upstream !== incoming && state.learnt.has(source)) outgoing.push(upstream);
-    return { source, group, incoming, outgoing: ascending(outgoing) };
+    const outgoing = [...state.demands].filter(([vport, demand]) => vport !== incoming && wants(demand, source)).map(([vport]) => vport);
+    // RFC 4605 4.2: what a downstream source sends goes upstream always.
+    if (upstream !== undefined && upstream !== incoming && sends) outgoing.push(upstream);
+    return ascending(outgoing.filter(crosses));
   }
 }
 
@@ -163,7 +216,7 @@ function wants(demand: Demand, source: Ipv4): boolean {
 }
 
 function namedSources(state: GroupState): Set<Ipv4> {
-  const sources = new Set(state.learnt.keys());
+  const sources = new Set([...state.learnt.keys(), ...state.unwanted.keys()]);
   for (const demand of state.demands.values()) for (const source of demand.sources) sources.add(source);
   return sources;
 }
@@ -186,5 +239,5 @@ function difference(group: Ipv4, old: ReadonlyMap<Ipv4, WantedRoute>, next: Read
 }
 
 function sameRoute(a: WantedRoute, b: WantedRoute): boolean {
-  return a.incoming === b.incoming && a.outgoing.length === b.outgoing.length && a.outgoing.every((vport, i) => vport === b.outgoing[i]);
+  return a.incoming === b.incoming && a.ttlThreshold === b.ttlThreshold && a.outgoing.length === b.outgoing.length && a.outgoing.every((vport, i) => vport === b.outgoing[i]);
 }

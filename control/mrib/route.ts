@@ -18,6 +18,8 @@ export interface WantedRoute extends RouteKey {
   readonly incoming: VportId | undefined;
   /** Ascending, without the incoming one. Empty: the packets are counted and dropped. */
   readonly outgoing: readonly VportId[];
+  /** Forwarded only if the TTL received is greater, on top of the interfaces' thresholds. Default 0: they alone decide. */
+  readonly ttlThreshold?: number;
 }
 
 export type RouteChange = { readonly kind: 'set'; readonly route: WantedRoute } | { readonly kind: 'remove'; readonly key: RouteKey };

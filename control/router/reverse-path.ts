@@ -25,6 +25,11 @@ export class RouterReversePath implements ReversePath {
     return this.#ports.find((port) => port.settings.upstream && port.usable)?.vport;
   }
 
+  crosses(vport: VportId, group: Ipv4): boolean {
+    const boundaries = this.#ports.find((port) => port.vport === vport)?.settings.boundaries ?? [];
+    return !boundaries.some((prefix) => prefixContains(prefix, group));
+  }
+
   incomingFor(source: Ipv4): VportId | undefined {
     const connected = this.#connected(source);
     if (connected !== undefined) return connected;

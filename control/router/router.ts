@@ -4,13 +4,13 @@
  */
 import type { Settings } from '../config/settings';
 import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
-import type { XmcastError } from '../errors';
+import { errorText, type XmcastError } from '../errors';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import type { KernelView } from '../kernel/kernel-view';
-import { Mrib } from '../mrib/mrib';
+import { Mrib, type MribSettings } from '../mrib/mrib';
 import { routeName } from '../mrib/route';
-import type { VportId } from '../mrib/route';
+import type { RouteKey, VportId } from '../mrib/route';
 import type { IgmpEffect } from '../protocol/igmp/router/api';
 import { readEthernetHeader } from '../protocol/packet/ethernet';
 import { CounterPoll } from './counter-poll';
@@ -30,6 +30,19 @@ export interface RouterOptions {
   readonly kernel: Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges'>;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** Streams nobody wants get this share of the route table, each for half a minute. */
+const UNWANTED_SHARE = 8;
+const UNWANTED_LIFE_MS = 30_000;
+
+function mribSettings({ limits }: Settings): MribSettings {
+  return {
+    sourceIdleMs: limits.sourceIdleMs,
+    maxLearntSources: limits.routes,
+    unwantedLifeMs: UNWANTED_LIFE_MS,
+    maxUnwanted: Math.floor(limits.routes / UNWANTED_SHARE),
+  };
 }
 
 export class Router {
@@ -56,7 +69,7 @@ export class Router {
     this.ports = settings.interfaces.map((entry, i) => new Port(i + 1, entry, deps));
     this.#byVport = new Map(this.ports.map((port) => [port.vport, port]));
     const reversePath = new RouterReversePath(this.ports, (address) => kernel.lookupRoute(address));
-    this.mrib = new Mrib({ sourceIdleMs: settings.limits.sourceIdleMs, maxLearntSources: settings.limits.routes }, reversePath);
+    this.mrib = new Mrib(mribSettings(settings), reversePath);
     this.routes = new RouteSync(dataplane, log);
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
@@ -78,7 +91,7 @@ export class Router {
       const port = this.#byVport.get(punt.vport);
       if (port === undefined) continue;
       if (punt.class === 'igmp_report' || punt.class === 'igmp_query') receiveIgmp(port, punt);
-      else if (punt.class !== 'wrong_interface') this.#sourceSeen(port, punt);
+      else if (punt.class === 'new_source' || punt.class === 'no_route') this.#sourceSeen(port, punt);
     }
     this.#driver.rearm();
   }
@@ -96,8 +109,20 @@ export class Router {
     if (ethernet === undefined || punt.frame.length < ethernet.headerLength + IPV4_HEADER_BYTES) return;
     const ip = new DataView(punt.frame.buffer, punt.frame.byteOffset + ethernet.headerLength, IPV4_HEADER_BYTES);
     const nowMs = this.#nowMs();
-    this.routes.apply(this.mrib.sourceSeen(ip.getUint32(IPV4_SOURCE_OFFSET), ip.getUint32(IPV4_DESTINATION_OFFSET), port.vport, nowMs), nowMs);
+    const [source, group] = [ip.getUint32(IPV4_SOURCE_OFFSET), ip.getUint32(IPV4_DESTINATION_OFFSET)];
+    this.routes.apply(this.mrib.sourceSeen(source, group, port.vport, nowMs), nowMs);
     this.#planHousekeeping(nowMs);
+    if (punt.class === 'no_route') this.#sendOn(punt, { source, group });
+  }
+
+  /** The packet that asked for the route: it should have been forwarded, and is, once. */
+  #sendOn(punt: Punt, { source, group }: RouteKey): void {
+    const route = this.mrib.wantedRoute(source, group);
+    if (route?.incoming !== punt.vport || route.outgoing.length === 0 || punt.frame.length < punt.frameBytes) return;
+    if (this.routes.problemOf(routeName(source, group)) !== '') return;
+    this.#options.dataplane.resend(punt.vport, punt.frame).catch((error: unknown) => {
+      this.#options.log.debug({ error: errorText(error) }, 'send the first packet of a flow on');
+    });
   }
 
   #carryOut(port: Port, effects: readonly IgmpEffect[]): void {

@@ -44,11 +44,17 @@ export class Forwarder {
   }
 
   setPolicer(puntClass: number, ratePps: number, burst: number): void {
-    this.#object.map('xm_policer_cfg').update(u32Key(puntClass), this.abi.policer({ ratePps, burst }));
+    const map = this.#object.map('xm_policer_cfg');
+    map.update(u32Key(puntClass), this.abi.policer({ ratePps, burst }));
+    this.setTotalPolicer(puntClass, 1_000_000, 1_000_000);
+  }
+
+  setTotalPolicer(puntClass: number, ratePps: number, burst: number): void {
+    this.#object.map('xm_policer_cfg').update(u32Key(PUNT_CLASSES.length + puntClass), this.abi.policer({ ratePps, burst }));
   }
 
   setRoute(source: string, group: string, route: Partial<InstalledRoute>): void {
-    const value = this.abi.route({ counter: 0, group: 0, incoming: VPORT, copies: 1, learn: false, ...route });
+    const value = this.abi.route({ counter: 0, group: 0, incoming: VPORT, copies: 1, learn: false, ttlThreshold: 0, ...route });
     this.#object.map('xm_routes').update(this.abi.routeKey(source === '*' ? 0 : ip(source), ip(group)), value);
   }
 
@@ -59,6 +65,10 @@ export class Forwarder {
   run(data: Uint8Array): { verdict: number; out: Uint8Array } {
     const { retval, dataOut } = this.ingress.run({ data, dataSizeOut: data.length + 64 });
     return { verdict: retval, out: dataOut };
+  }
+
+  resend(data: Uint8Array): { verdict: number } {
+    return { verdict: this.#object.program('xm_resend').run({ data }).retval };
   }
 
   route(counter = 0): RouteCounters {

@@ -34,15 +34,16 @@ const cases: readonly Case[] = [
   { name: '224.0.0.0/24 stays on the link', frame: { group: '224.0.0.251' }, route: toMembers, verdict: XDP.PASS, rx: 0 },
   { name: 'IGMP report', frame: { protocol: 2, firstByte: 0x16 }, verdict: XDP.PASS, punts: { igmp_report: 1 }, rx: 0 },
   { name: 'IGMP query', frame: { protocol: 2, firstByte: 0x11, group: '224.0.0.1' }, verdict: XDP.PASS, punts: { igmp_query: 1 }, rx: 0 },
+  { name: 'PIM hello', frame: { protocol: 103, group: '224.0.0.13' }, verdict: XDP.PASS, punts: { pim: 1 }, rx: 0 },
   { name: 'IGMP with options finds its type behind them', frame: { protocol: 2, firstByte: 0x11, headerLength: 6 }, verdict: XDP.PASS, punts: { igmp_query: 1 }, rx: 0 },
   { name: 'IGMP to a group that has a route is not forwarded', frame: { protocol: 2, firstByte: 0x16 }, route: toMembers, verdict: XDP.PASS, punts: { igmp_report: 1 }, rx: 0 },
   { name: '(S,G)', frame: {}, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
   { name: 'padding behind a short packet', frame: { payload: 4, padding: 14 }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
-  { name: 'no route', frame: {}, verdict: XDP.DROP, drops: { no_route: 1 }, punts: { no_route: 1 } },
-  { name: 'a route of another source', frame: { source: '10.100.0.11' }, route: toMembers, verdict: XDP.DROP, drops: { no_route: 1 }, punts: { no_route: 1 } },
+  { name: 'no route', frame: {}, verdict: XDP.DROP, punts: { no_route: 1 } },
+  { name: 'a route of another source', frame: { source: '10.100.0.11' }, route: toMembers, verdict: XDP.DROP, punts: { no_route: 1 } },
   { name: '(*,G) announces the source', frame: {}, route: { source: '*', options: { learn: true } }, verdict: XDP.REDIRECT, accepted: 1, punts: { new_source: 1 } },
-  { name: '(*,G) by another interface is a question', frame: {}, route: { source: '*', options: { learn: true, incoming: 2 } }, verdict: XDP.DROP, drops: { no_route: 1 }, punts: { no_route: 1 } },
-  { name: '(*,G) without incoming interface is a question', frame: {}, route: { source: '*', options: { learn: true, incoming: undefined } }, verdict: XDP.DROP, drops: { no_route: 1 }, punts: { no_route: 1 } },
+  { name: '(*,G) by another interface is a question', frame: {}, route: { source: '*', options: { learn: true, incoming: 2 } }, verdict: XDP.DROP, punts: { no_route: 1 } },
+  { name: '(*,G) without incoming interface is a question', frame: {}, route: { source: '*', options: { learn: true, incoming: undefined } }, verdict: XDP.DROP, punts: { no_route: 1 } },
   { name: '(S,G) by another interface', frame: {}, route: { source: S, options: { incoming: 2 } }, verdict: XDP.DROP, drops: { wrong_interface: 1 }, punts: { wrong_interface: 1 } },
   { name: 'everybody excludes the source', frame: {}, route: { source: S, options: { copies: 0 } }, verdict: XDP.DROP, drops: { no_receivers: 1 }, accepted: 1 },
   { name: 'a group that is not there', frame: {}, route: { source: S, options: { group: 63 } }, verdict: XDP.DROP, drops: { no_group: 1 }, accepted: 1 },
@@ -51,6 +52,8 @@ const cases: readonly Case[] = [
   { name: 'TTL 0', frame: { ttl: 0 }, route: toMembers, verdict: XDP.DROP, drops: { ttl_in: 1 } },
   { name: 'TTL below the threshold', frame: { ttl: 15 }, ttlThreshold: 16, route: toMembers, verdict: XDP.DROP, drops: { ttl_in: 1 } },
   { name: 'TTL at the threshold', frame: { ttl: 16 }, ttlThreshold: 16, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
+  { name: 'TTL not above the threshold of the route', frame: { ttl: 20 }, route: { source: S, options: { ttlThreshold: 20 } }, verdict: XDP.DROP, drops: { ttl_in: 1 } },
+  { name: 'TTL above the threshold of the route', frame: { ttl: 21 }, route: { source: S, options: { ttlThreshold: 20 } }, verdict: XDP.REDIRECT, accepted: 1 },
   { name: 'IP header checksum', frame: { checksum: 0x1234 }, route: toMembers, verdict: XDP.DROP, drops: { bad_checksum: 1 } },
   { name: 'IP version 5', frame: { version: 5 }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
   { name: 'header of 16 bytes', frame: { headerLength: 4 }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
@@ -108,8 +111,9 @@ test('a port that is not ours passes everything', () => {
 
 test('a stream without route is announced once a second, not with every packet', () => {
   for (let i = 0; i < 50; i++) forwarder.run(frame());
+  // The first is with the controller, the others are lost.
   expect(forwarder.punts()).toEqual({ no_route: 1 });
-  expect(forwarder.drops()).toEqual({ no_route: 50 });
+  expect(forwarder.drops()).toEqual({ no_route: 49 });
 });
 
 test('what (*,G) forwards is counted by source', () => {
@@ -127,6 +131,22 @@ test('each class has a policer of its own: a flood of reports starves no query',
   forwarder.run(frame({ protocol: 2, firstByte: 0x11 }));
   expect(forwarder.punts()).toEqual({ igmp_report: 5, igmp_query: 1 });
   expect(forwarder.policed()).toEqual({ igmp_report: 15 });
+});
+
+test('the policer of all ports together holds back what the port would admit, and only its own class', () => {
+  forwarder.setTotalPolicer(0, 1, 3);
+  for (let i = 0; i < 20; i++) forwarder.run(frame({ protocol: 2, firstByte: 0x16 }));
+  forwarder.run(frame({ protocol: 2, firstByte: 0x11 }));
+  expect(forwarder.punts()).toEqual({ igmp_report: 3, igmp_query: 1 });
+  expect(forwarder.policed()).toEqual({ igmp_report: 17 });
+});
+
+test('a packet sent on by the controller is not received twice', () => {
+  forwarder.run(frame());
+  forwarder.setRoute(S, G, {});
+  expect(forwarder.resend(frame()).verdict).toBe(XDP.REDIRECT);
+  expect(forwarder.vport()).toMatchObject({ rxPackets: 1n, resentPackets: 1n, acceptedPackets: 1n });
+  expect(forwarder.route().packets).toBe(1n);
 });
 
 test('a punt carries the packet as it came, with its true length', async () => {
@@ -172,9 +192,10 @@ test('any bytes: a verdict of ours, and every data packet is accounted for', () 
     expect([XDP.PASS, XDP.DROP, XDP.REDIRECT]).toContain(verdict);
     if (verdict === XDP.REDIRECT) redirected++;
   }
-  const { rxPackets, drops } = forwarder.vport();
+  const { rxPackets, acceptedPackets, drops } = forwarder.vport();
   expect(rxPackets).toBeGreaterThan(1000n);
-  expect(drops.reduce((sum, count) => sum + count, 0n) + redirected).toBe(rxPackets);
+  expect(acceptedPackets).toBe(redirected);
+  expect(drops.reduce((sum, count) => sum + count, 0n) + redirected + BigInt(forwarder.punts()['no_route'] ?? 0)).toBe(rxPackets);
 });
 
 test('the verifier has far to go to its limit of a million', () => {

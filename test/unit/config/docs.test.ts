@@ -58,7 +58,7 @@ test('each number and duration with the range that is checked', () => {
     limits: ranges.LIMITS_RANGES,
     dataplane: ranges.DATAPLANE_RANGES,
   };
-  const policer: Record<string, ranges.Range> = { rate: ranges.POLICER_RATE, burst: ranges.POLICER_BURST };
+  const policer: Record<string, ranges.Range> = { rate: ranges.POLICER_RATE, burst: ranges.POLICER_BURST, total: ranges.POLICER_TOTAL };
   const numeric = [...declared].filter(([, { kind }]) => kind === 'uint32' || kind === 'duration');
   for (const [key, { property }] of numeric) {
     const section = key.slice(0, key.lastIndexOf('.'));
@@ -73,9 +73,10 @@ test('each with the default that holds', () => {
     checkConfigText('interfaces: [{name: a}]').config!,
   );
   const { igmp, ttlThreshold, upstream } = interfaces[0]!;
-  const policers = Object.entries(dataplane.policers).flatMap(([name, { ratePps, burst }]) => [
+  const policers = Object.entries(dataplane.policers).flatMap(([name, { ratePps, burst, totalPps }]) => [
     [`dataplane.policers.${name}.rate`, String(ratePps)] as const,
     [`dataplane.policers.${name}.burst`, String(burst)] as const,
+    [`dataplane.policers.${name}.total`, String(totalPps)] as const,
   ]);
   const held = new Map<string, string>([
     ['interfaces[].name', 'required'],
@@ -104,6 +105,7 @@ test('each with the default that holds', () => {
     ...policers,
     ['api.socket', api.socketPath],
     ['metrics.listen', `${metrics?.host}:${metrics?.port}`],
+    ['interfaces[].boundaries[]', 'none'],
     ['log_level', logLevel],
   ]);
   expect(new Map([...documented].map(([key, { fallback }]) => [key, fallback]))).toEqual(held);

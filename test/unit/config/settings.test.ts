@@ -30,16 +30,17 @@ const DEFAULT_IGMP = {
 
 test('a name alone: everything else is the default', () => {
   expect(settingsOf('interfaces: [{name: eth0}]')).toEqual({
-    interfaces: [{ name: 'eth0', upstream: false, ttlThreshold: 1, igmp: DEFAULT_IGMP }],
+    interfaces: [{ name: 'eth0', upstream: false, ttlThreshold: 1, boundaries: [], igmp: DEFAULT_IGMP }],
     limits: { routes: 16_384, replicationGroups: 512, sourceIdleMs: 210_000 },
     dataplane: {
       pinPath: '/sys/fs/bpf/xmcast',
       policers: {
-        igmp_report: { ratePps: 4000, burst: 4000 },
-        igmp_query: { ratePps: 50, burst: 50 },
-        new_source: { ratePps: 1000, burst: 1000 },
-        no_route: { ratePps: 1000, burst: 1000 },
-        wrong_interface: { ratePps: 100, burst: 100 },
+        igmp_report: { ratePps: 4000, burst: 4000, totalPps: 16_000 },
+        igmp_query: { ratePps: 50, burst: 50, totalPps: 200 },
+        pim: { ratePps: 2000, burst: 2000, totalPps: 8000 },
+        new_source: { ratePps: 1000, burst: 1000, totalPps: 4000 },
+        no_route: { ratePps: 1000, burst: 1000, totalPps: 4000 },
+        wrong_interface: { ratePps: 100, burst: 100, totalPps: 400 },
       },
       counterIntervalMs: 1_000,
     },
@@ -54,6 +55,7 @@ interfaces:
   - name: eth7
     upstream: true
     ttl_threshold: 33
+    boundaries: [239.255.0.0/16, 239.192.0.1]
 igmp:
   version: 2
   robustness: 3
@@ -76,8 +78,9 @@ dataplane:
   pin_path: /sys/fs/bpf/other
   counter_interval: 0.25s
   policers:
-    igmp_report: {rate: 1, burst: 2}
+    igmp_report: {rate: 1, burst: 2, total: 3}
     igmp_query: {rate: 3, burst: 4}
+    pim: {rate: 10}
     new_source: {rate: 5, burst: 6}
     no_route: {rate: 7, burst: 8}
     wrong_interface: {rate: 9}
@@ -94,6 +97,10 @@ const FULL_SETTINGS: Settings = {
       name: 'eth7',
       upstream: true,
       ttlThreshold: 33,
+      boundaries: [
+        { address: 0xefff0000, length: 16 },
+        { address: 0xefc00001, length: 32 },
+      ],
       igmp: {
         version: 2,
         timing: {
@@ -116,12 +123,13 @@ const FULL_SETTINGS: Settings = {
   dataplane: {
     pinPath: '/sys/fs/bpf/other',
     policers: {
-      igmp_report: { ratePps: 1, burst: 2 },
-      igmp_query: { ratePps: 3, burst: 4 },
-      new_source: { ratePps: 5, burst: 6 },
-      no_route: { ratePps: 7, burst: 8 },
-      // Without a burst: as many as rate.
-      wrong_interface: { ratePps: 9, burst: 9 },
+      igmp_report: { ratePps: 1, burst: 2, totalPps: 3 },
+      igmp_query: { ratePps: 3, burst: 4, totalPps: 12 },
+      pim: { ratePps: 10, burst: 10, totalPps: 40 },
+      new_source: { ratePps: 5, burst: 6, totalPps: 20 },
+      no_route: { ratePps: 7, burst: 8, totalPps: 28 },
+      // Without a burst: as many as rate. Without a total: four times the rate.
+      wrong_interface: { ratePps: 9, burst: 9, totalPps: 36 },
     },
     counterIntervalMs: 250,
   },

@@ -24,18 +24,18 @@ const only = (...sources: number[]): GroupDemand => ({ mode: 'include', sources 
 
 interface World {
   readonly mrib: Mrib;
-  readonly path: { upstream: VportId | undefined; local: VportId | undefined };
+  readonly path: { upstream: VportId | undefined; local: VportId | undefined; closed: VportId | undefined };
   /** What a data plane would hold after all changes so far. */
   readonly installed: Map<string, WantedRoute>;
   do(changes: readonly RouteChange[]): void;
   route(source: number): { incoming: VportId | undefined; outgoing: readonly VportId[] } | undefined;
 }
 
-function world(options: { upstream?: VportId; maxLearntSources?: number } = { upstream: UPSTREAM }): World {
-  const path = { upstream: options.upstream, local: B as VportId | undefined };
+function world(options: { upstream?: VportId; maxLearntSources?: number; maxUnwanted?: number } = { upstream: UPSTREAM }): World {
+  const path = { upstream: options.upstream, local: B as VportId | undefined, closed: undefined as VportId | undefined };
   const mrib = new Mrib(
-    { sourceIdleMs: 210_000, maxLearntSources: options.maxLearntSources ?? 100 },
-    { upstream: () => path.upstream, incomingFor: (source) => (source === LOCAL ? path.local : path.upstream) },
+    { sourceIdleMs: 210_000, maxLearntSources: options.maxLearntSources ?? 100, unwantedLifeMs: 30_000, maxUnwanted: options.maxUnwanted ?? 10 },
+    { crosses: (vport) => vport !== path.closed, upstream: () => path.upstream, incomingFor: (source) => (source === LOCAL ? path.local : path.upstream) },
   );
   const installed = new Map<string, WantedRoute>();
   return {
@@ -112,10 +112,57 @@ test('a packet that came in by another interface than its source lives behind ma
   expect(w.route(S1)).toBeUndefined();
 });
 
-test('a stream nobody listens to makes no route from the upstream', () => {
+test('a stream nobody listens to is absorbed for a while by a route without outgoing interfaces', () => {
   const w = world();
   w.do(w.mrib.sourceSeen(S1, G, UPSTREAM, 0));
+  expect(w.route(S1)).toEqual({ incoming: UPSTREAM, outgoing: [] });
+  w.mrib.sourcesActive([{ source: S1, group: G }], 29_000);
+  w.do(w.mrib.expireSources(29_999));
+  expect(w.installed.size).toBe(1);
+  w.do(w.mrib.expireSources(30_000));
   expect(w.installed.size).toBe(0);
+});
+
+test('a join makes an absorbed stream flow at once, and it stays when its time of absorption is over', () => {
+  const w = world();
+  w.do(w.mrib.sourceSeen(S1, G, UPSTREAM, 0));
+  w.do(w.mrib.setDemand(A, G, anySource));
+  expect(w.route(S1)).toEqual({ incoming: UPSTREAM, outgoing: [A] });
+  w.do(w.mrib.expireSources(30_000));
+  expect(w.route(S1)).toEqual({ incoming: UPSTREAM, outgoing: [A] });
+  w.do(w.mrib.expireSources(240_000));
+  expect(w.route(S1)).toBeUndefined();
+});
+
+test('absorbed streams have a limit of their own: strangers do not fill the table', () => {
+  const w = world({ upstream: UPSTREAM, maxUnwanted: 1 });
+  w.do(w.mrib.sourceSeen(S1, G, UPSTREAM, 0));
+  w.do(w.mrib.sourceSeen(S2, G, UPSTREAM, 0));
+  expect(w.installed.size).toBe(1);
+  w.do(w.mrib.setDemand(A, G, anySource));
+  w.do(w.mrib.sourceSeen(S2, G, UPSTREAM, 0));
+  expect(w.route(S2)?.outgoing).toEqual([A]);
+});
+
+test('RFC 2365: a group does not cross a boundary, in neither direction', () => {
+  const w = world();
+  w.path.closed = A;
+  w.do(w.mrib.setDemand(A, G, anySource));
+  expect(w.installed.size).toBe(0);
+  w.do(w.mrib.setDemand(B, G, anySource));
+  expect(w.route(0)?.outgoing).toEqual([B]);
+  w.path.closed = UPSTREAM;
+  w.do(w.mrib.reversePathChanged());
+  w.do(w.mrib.sourceSeen(S1, G, UPSTREAM, 0));
+  expect(w.route(0)).toEqual({ incoming: undefined, outgoing: [A, B] });
+  expect(w.route(S1)).toEqual({ incoming: UPSTREAM, outgoing: [] });
+});
+
+test('RFC 2365: a downstream source is not sent across the boundary of the upstream', () => {
+  const w = world();
+  w.path.closed = UPSTREAM;
+  w.do(w.mrib.sourceSeen(LOCAL, G, B, 0));
+  expect(w.route(LOCAL)).toEqual({ incoming: B, outgoing: [] });
 });
 
 test('RFC 4605 4.2: what a downstream source sends goes upstream and to the other members', () => {

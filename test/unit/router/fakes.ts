@@ -62,8 +62,15 @@ export class FakeDataplane implements Dataplane {
 
   readCounters(): Promise<CounterSnapshot> {
     const zero = PUNT_CLASSES.map(() => 0n);
-    const vport = { rxPackets: 7n, rxBytes: 700n, txPackets: 0n, txBytes: 0n, drops: [3n], punts: zero, puntsPoliced: zero, puntsLost: zero };
+    const vport = { rxPackets: 7n, rxBytes: 700n, resentPackets: 0n, acceptedPackets: 4n, txPackets: 0n, txBytes: 0n, drops: [3n], punts: zero, puntsPoliced: zero, puntsLost: zero };
     return Promise.resolve({ routes: new Map(this.counters), vports: new Map([[1, vport]]) });
+  }
+
+  readonly resent: { readonly vport: VportId; readonly frame: Uint8Array }[] = [];
+
+  resend(vport: VportId, frame: Uint8Array): Promise<void> {
+    this.resent.push({ vport, frame });
+    return Promise.resolve();
   }
 
   transmit(vport: VportId, frame: Uint8Array): string | undefined {

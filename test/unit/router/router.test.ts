@@ -93,6 +93,21 @@ test('a source on a downstream subnet is forwarded upstream and to the members e
   expect(dataplane.routes.get(routeName(ip('10.1.1.99'), G))).toMatchObject({ incoming: LAN1, outgoing: [UP, LAN2] });
 });
 
+test('the packet that asked for a route is sent on when the route is there, and only then', async () => {
+  const { dataplane, router } = await world();
+  const whole = (vport: number, source?: string): Punt => {
+    const bytes = frame(source === undefined ? {} : { source });
+    return { class: 'no_route', vport, timeNs: 0n, frame: bytes, frameBytes: bytes.length };
+  };
+  router.punted([whole(UP)]);
+  expect(dataplane.resent).toEqual([]);
+  router.punted([join(LAN2), whole(LAN1, '10.1.1.99')]);
+  expect(dataplane.resent).toEqual([{ vport: LAN1, frame: frame({ source: '10.1.1.99' }) }]);
+  // A new source was forwarded already; a packet cut short cannot be sent on.
+  router.punted([data(UP), { ...whole(LAN1, '10.1.1.98'), frameBytes: 5000 }]);
+  expect(dataplane.resent).toHaveLength(1);
+});
+
 test('a broken punt is counted and changes nothing', async () => {
   const { dataplane, router, state } = await world();
   const cut = join(LAN1);
