@@ -81,6 +81,18 @@ struct xm_route_key {
 	__be32 group;
 };
 
+/* Keys of longest-prefix tables: the first member counts bits. */
+struct xm_group_prefix {
+	__u32 prefix_length; /* 0 to 32 */
+	__be32 group;
+};
+
+struct xm_source_prefix {
+	__u32 prefix_length; /* 32 + 0 to 32: the set is matched whole */
+	__u32 set;
+	__be32 source;
+};
+
 enum xm_route_iif {
 	/* No fixed incoming interface: every packet is a question to the controller. */
 	XM_IIF_NONE = 0xffff,

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#define NULL ((void *)0)
 #define NSEC_PER_SEC 1000000000ULL
 
 #endif

@@ -40,6 +40,24 @@ struct {
 	__type(value, struct xm_route);
 } xm_routes SEC(".maps");
 
+/* Group prefix -> set of source prefixes. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 64);
+	__type(key, struct xm_group_prefix);
+	__type(value, __u32);
+} xm_group_prefixes SEC(".maps");
+
+/* (set, source prefix) -> route, for what has neither (S,G) nor (*,G). Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 64);
+	__type(key, struct xm_source_prefix);
+	__type(value, struct xm_route);
+} xm_source_prefixes SEC(".maps");
+
 /*
  * Replication groups: every inner map is an outgoing set, one slot a copy. All inner maps are made at start and never freed while
  * a program runs (CVE-2024-36937). Set at load.

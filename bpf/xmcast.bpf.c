@@ -76,7 +76,8 @@ static __noinline int wrong_interface(const struct xm_packet *packet, __u32 vpor
 	int fresh;
 
 	flow->wrong_interface++;
-	recent_flow(packet, vport, XM_PUNT_WRONG_INTERFACE, xm_wrong_interval_ns, &fresh);
+	/* Once per route, by whichever interfaces its packets come. */
+	recent_flow(packet, 0, XM_PUNT_WRONG_INTERFACE, xm_wrong_interval_ns, &fresh);
 	if (fresh)
 		punt(packet, vport, XM_PUNT_WRONG_INTERFACE, stats, 0);
 	return drop(stats, XM_DROP_WRONG_INTERFACE);
@@ -98,6 +99,19 @@ static __noinline void announce_source(const struct xm_packet *packet, __u32 vpo
 		punt(packet, vport, XM_PUNT_NEW_SOURCE, stats, 0);
 }
 
+/* The longest group prefix, and in its set the longest source prefix. */
+static __always_inline struct xm_route *find_prefix_route(const struct iphdr *ip)
+{
+	struct xm_group_prefix group = {.prefix_length = 32, .group = ip->daddr};
+	__u32 *set = bpf_map_lookup_elem(&xm_group_prefixes, &group);
+	struct xm_source_prefix source = {.prefix_length = 64, .source = ip->saddr};
+
+	if (!set)
+		return NULL;
+	source.set = *set;
+	return bpf_map_lookup_elem(&xm_source_prefixes, &source);
+}
+
 static __always_inline struct xm_route *find_route(const struct iphdr *ip)
 {
 	struct xm_route_key key = {.source = ip->saddr, .group = ip->daddr};
@@ -106,7 +120,8 @@ static __always_inline struct xm_route *find_route(const struct iphdr *ip)
 	if (route)
 		return route;
 	key.source = 0;
-	return bpf_map_lookup_elem(&xm_routes, &key);
+	route = bpf_map_lookup_elem(&xm_routes, &key);
+	return route ? route : find_prefix_route(ip);
 }
 
 static __always_inline int write_metadata(struct xdp_md *ctx, const struct xm_route *route, __u32 vport)

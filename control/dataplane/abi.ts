@@ -5,12 +5,14 @@
 import { endianness } from 'node:os';
 import type { BtfLayout, BtfMember, BtfStruct } from '#bindings';
 import { XmcastError } from '../errors';
-import type { Ipv4 } from '../protocol/packet/address';
+import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
 import { PUNT_CLASSES } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
 
 const LITTLE_ENDIAN = endianness() === 'LE';
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
+/** Of a source prefix key: the set is matched whole. */
+const SET_BITS = 32;
 
 function mismatch(what: string): XmcastError {
   return new XmcastError('XM_BPF_LOAD', `read the layout of the eBPF object: ${what}`, {
@@ -74,6 +76,8 @@ export class Abi {
   readonly #portKey: Layout;
   readonly #vport: Layout;
   readonly #routeKey: Layout;
+  readonly #groupPrefix: Layout;
+  readonly #sourcePrefix: Layout;
   readonly #route: Layout;
   readonly #policer: Layout;
   readonly #recentKey: Layout;
@@ -93,6 +97,8 @@ export class Abi {
     this.#portKey = new Layout(btf, 'xm_port_key');
     this.#vport = new Layout(btf, 'xm_vport');
     this.#routeKey = new Layout(btf, 'xm_route_key');
+    this.#groupPrefix = new Layout(btf, 'xm_group_prefix');
+    this.#sourcePrefix = new Layout(btf, 'xm_source_prefix');
     this.#route = new Layout(btf, 'xm_route');
     this.#policer = new Layout(btf, 'xm_policer_config');
     this.#recentKey = new Layout(btf, 'xm_recent_key');
@@ -109,6 +115,8 @@ export class Abi {
     this.portKey(0);
     this.vport({ vport: 0, name: '', ifindex: 0, macAddress, mtu: 0, ttlThreshold: 1 });
     this.routeKey(0, 0);
+    this.groupPrefix({ address: 0, length: 0 });
+    this.sourcePrefix(0, { address: 0, length: 0 });
     this.route({ counter: 0, group: 0, incoming: undefined, copies: 0, learn: false, ttlThreshold: 0 });
     this.newSourceKey(0, 0, 0);
     this.readRecent(new Uint8Array(this.#recent.size));
@@ -143,6 +151,19 @@ export class Abi {
     const view = new DataView(bytes.buffer);
     view.setUint32(layout.member('source').offset, source);
     view.setUint32(layout.member('group').offset, group);
+  }
+
+  groupPrefix(group: Ipv4Prefix): Uint8Array {
+    const bytes = this.#groupPrefix.write({ prefix_length: group.length });
+    new DataView(bytes.buffer).setUint32(this.#groupPrefix.member('group').offset, group.address);
+    return bytes;
+  }
+
+  /** `set`: as the value of its group prefix names it. */
+  sourcePrefix(set: number, source: Ipv4Prefix): Uint8Array {
+    const bytes = this.#sourcePrefix.write({ prefix_length: SET_BITS + source.length, set });
+    new DataView(bytes.buffer).setUint32(this.#sourcePrefix.member('source').offset, source.address);
+    return bytes;
   }
 
   route(route: InstalledRoute): Uint8Array {

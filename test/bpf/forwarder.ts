@@ -3,6 +3,7 @@ import { BpfMap, BpfObject, type BpfProgram, possibleCpus } from '#bindings';
 import { Abi, type InstalledRoute } from '../../control/dataplane/abi';
 import { PUNT_CLASSES, type RouteCounters, type VportCounters } from '../../control/dataplane/api';
 import { u32Key, u32Keys } from '../../control/dataplane/keys';
+import { PrefixRoutes } from '../../control/dataplane/prefix-routes';
 import { bpfObjectPath } from '../../control/paths';
 import { ip } from './packet';
 
@@ -56,6 +57,11 @@ export class Forwarder {
   setRoute(source: string, group: string, route: Partial<InstalledRoute>): void {
     const value = this.abi.route({ counter: 0, group: 0, incoming: VPORT, copies: 1, learn: false, ttlThreshold: 0, ...route });
     this.#object.map('xm_routes').update(this.abi.routeKey(source === '*' ? 0 : ip(source), ip(group)), value);
+  }
+
+  /** The longest-prefix tables of this object, empty. */
+  prefixRoutes(): PrefixRoutes {
+    return new PrefixRoutes(this.abi, { groups: this.#object.map('xm_group_prefixes'), sources: this.#object.map('xm_source_prefixes') });
   }
 
   removePort(): void {

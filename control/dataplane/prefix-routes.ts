@@ -1,0 +1,119 @@
+/**
+ * Routes for ranges of groups and sources, below (S,G) and (*,G). The programs look up the longest group prefix and, in the set it names,
+ * the longest source prefix; they never go back. So each set is made complete here: what a shorter group prefix says about sources that
+ * a longer one leaves open is copied into the longer one's set. Changes are written so that a packet never meets a half-made set.
+ */
+import type { BpfMap } from '#bindings';
+import { formatPrefix, prefixContains, type Ipv4Prefix } from '../protocol/packet/address';
+import type { Abi } from './abi';
+import { u32Key } from './keys';
+
+export interface PrefixMaps {
+  readonly groups: BpfMap;
+  readonly sources: BpfMap;
+}
+
+interface SourceEntry {
+  readonly source: Ipv4Prefix;
+  /** struct xm_route. */
+  readonly value: Uint8Array;
+}
+
+/** By formatPrefix(source). */
+type SourceSet = Map<string, SourceEntry>;
+
+interface GroupEntry {
+  readonly group: Ipv4Prefix;
+  readonly set: number;
+  readonly own: SourceSet;
+  /** As the kernel has it. */
+  installed: SourceSet;
+}
+
+export class PrefixRoutes {
+  readonly #abi: Abi;
+  readonly #maps: PrefixMaps;
+  readonly #groups = new Map<string, GroupEntry>();
+  #nextSet = 1;
+
+  constructor(abi: Abi, maps: PrefixMaps) {
+    this.#abi = abi;
+    this.#maps = maps;
+  }
+
+  /** Throws the kernel's error when a table is full: nothing has changed then. */
+  set(group: Ipv4Prefix, source: Ipv4Prefix, value: Uint8Array): void {
+    const name = formatPrefix(group);
+    const known = this.#groups.get(name);
+    const entry = known ?? { group, set: this.#nextSet++, own: new Map(), installed: new Map() };
+    const before = entry.own.get(formatPrefix(source));
+    entry.own.set(formatPrefix(source), { source, value });
+    this.#groups.set(name, entry);
+    try {
+      this.#install(group);
+      if (known === undefined) this.#maps.groups.update(this.#abi.groupPrefix(group), u32Key(entry.set));
+    } catch (error) {
+      if (before === undefined) entry.own.delete(formatPrefix(source));
+      else entry.own.set(formatPrefix(source), before);
+      if (known === undefined) this.#withdraw(entry);
+      this.#install(group);
+      throw error;
+    }
+  }
+
+  remove(group: Ipv4Prefix, source: Ipv4Prefix): void {
+    const entry = this.#groups.get(formatPrefix(group));
+    if (entry === undefined || !entry.own.delete(formatPrefix(source))) return;
+    if (entry.own.size === 0) {
+      // First out of sight: packets go on to the shorter prefix.
+      this.#maps.groups.delete(this.#abi.groupPrefix(group));
+      this.#withdraw(entry);
+    }
+    this.#install(group);
+  }
+
+  #withdraw(entry: GroupEntry): void {
+    this.#groups.delete(formatPrefix(entry.group));
+    this.#write(entry, new Map());
+  }
+
+  /** Every set that a change at this group prefix may concern: its own and those of longer prefixes within it. */
+  #install(changed: Ipv4Prefix): void {
+    const concerned = [...this.#groups.values()].filter(({ group }) => group.length >= changed.length && prefixContains(changed, group.address));
+    for (const entry of concerned.sort((a, b) => a.group.length - b.group.length)) this.#write(entry, this.#completeSet(entry));
+  }
+
+  #completeSet(entry: GroupEntry): SourceSet {
+    const complete: SourceSet = new Map(entry.own);
+    const parent = this.#parentOf(entry.group);
+    if (parent === undefined) return complete;
+    for (const [name, inherited] of this.#completeSet(parent)) {
+      const covered = [...entry.own.values()].some(({ source }) => source.length <= inherited.source.length && prefixContains(source, inherited.source.address));
+      if (!covered) complete.set(name, inherited);
+    }
+    return complete;
+  }
+
+  #parentOf(group: Ipv4Prefix): GroupEntry | undefined {
+    let parent: GroupEntry | undefined;
+    for (const entry of this.#groups.values()) {
+      const contains = entry.group.length < group.length && prefixContains(entry.group, group.address);
+      if (contains && entry.group.length > (parent?.group.length ?? -1)) parent = entry;
+    }
+    return parent;
+  }
+
+  /** New and changed routes before old ones go: a source never falls between two. */
+  #write(entry: GroupEntry, wanted: SourceSet): void {
+    for (const [name, { source, value }] of wanted) {
+      if (entry.installed.get(name)?.value === value) continue;
+      this.#maps.sources.update(this.#abi.sourcePrefix(entry.set, source), value);
+      entry.installed.set(name, { source, value });
+    }
+    for (const [name, { source }] of entry.installed) {
+      if (wanted.has(name)) continue;
+      this.#maps.sources.delete(this.#abi.sourcePrefix(entry.set, source));
+      entry.installed.delete(name);
+    }
+  }
+}
