@@ -46,7 +46,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 }
 
 async function startAll(options: DaemonOptions, closers: Closer[]): Promise<void> {
-  const { settings, log } = options;
+  const { settings, requireInterfaces, log } = options;
   checkPrivileges();
   const punts = new PuntGate();
   const dataplane = await openDataplane(options, punts);
@@ -60,7 +60,8 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<void
   const router = new Router({ settings, dataplane, kernel, clock: systemClock, log });
   closers.push(() => router.close());
   punts.open((batch) => router.punted(batch));
-  const [problem] = await router.start();
+  // An interface that vanished just now is one that may return, as if it had never been there.
+  const problem = (await router.start()).find(({ code }) => requireInterfaces || code !== 'XM_INTERFACE');
   if (problem !== undefined) throw problem;
 
   const state = new RouterState({ router, dataplane, settings, clock: systemClock, version: productVersion() });

@@ -6,7 +6,7 @@ import { Command, CommanderError } from 'commander';
 import pino from 'pino';
 import type { Logger } from 'pino';
 import { loadConfigFile } from './config/load';
-import { startDaemon } from './daemon';
+import { startDaemon, type Daemon } from './daemon';
 import { ERROR_CODES, XmcastError } from './errors';
 import { bpfObjectPath, productVersion } from './paths';
 
@@ -42,8 +42,11 @@ async function run(options: Arguments): Promise<void> {
     return;
   }
   const log = pino({ level: settings.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
-  const daemon = await startDaemon({ settings, bpfObjectPath: options.bpfObject, requireInterfaces: options.requireInterfaces, log });
-  stopOnSignal(log, () => daemon.close());
+  let starting: Promise<Daemon> | undefined;
+  // First of all: a signal that comes in the middle of the start must leave as little behind as one that comes later.
+  stopOnSignal(log, async () => (await starting)?.close());
+  starting = startDaemon({ settings, bpfObjectPath: options.bpfObject, requireInterfaces: options.requireInterfaces, log });
+  await starting;
 }
 
 function stopOnSignal(log: Logger, close: () => Promise<void>): void {

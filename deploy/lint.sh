@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Style and contracts: ESLint, types, clang-format, shellcheck, buf. Prints every finding, fails at the end.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 failed=0
 check() {
   printf '  %s\n' "$1"; shift

@@ -61,6 +61,8 @@ export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Pr
     ttlThreshold: state.ttlThreshold,
     rxPackets: toWire(state.rxPackets),
     rxBytes: toWire(state.rxBytes),
+    acceptedPackets: toWire(state.acceptedPackets),
+    resentPackets: toWire(state.resentPackets),
     txPackets: toWire(state.txPackets),
     txBytes: toWire(state.txBytes),
     drops: toWireMap(state.drops),

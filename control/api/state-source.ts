@@ -21,6 +21,10 @@ export interface InterfaceState {
   readonly ttlThreshold: number;
   readonly rxPackets: bigint;
   readonly rxBytes: bigint;
+  /** Taken by a route. */
+  readonly acceptedPackets: bigint;
+  /** First packets of flows sent on by the controller. */
+  readonly resentPackets: bigint;
   readonly txPackets: bigint;
   readonly txBytes: bigint;
   /** Data-plane drops by reason (the names of enum xm_drop_reason in bpf/abi.h, lower case), only those > 0. */

@@ -83,7 +83,7 @@ export class BpfDataplane implements Dataplane {
 
   /** Rejects with XmcastError: XM_BPFFS, XM_ALREADY_RUNNING, XM_BPF_LOAD. */
   static async open(options: BpfDataplaneOptions): Promise<BpfDataplane> {
-    const pins = PinFolder.open(options.pinPath);
+    const pins = await PinFolder.open(options.pinPath);
     try {
       const dataplane = new BpfDataplane(options, await openParts(options, pins));
       dataplane.#listen();

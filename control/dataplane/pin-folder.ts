@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { FileLock, isBpffs, mountBpffs } from '#bindings';
+import { BpfLink, FileLock, isBpffs, mountBpffs } from '#bindings';
 import { XmcastError, errorCode, errorText } from '../errors';
 
 const STANDARD_BPFFS = '/sys/fs/bpf';
@@ -19,7 +19,7 @@ export class PinFolder {
     this.#lock = lock;
   }
 
-  static open(path: string): PinFolder {
+  static async open(path: string): Promise<PinFolder> {
     ensureBpffs(path);
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -27,7 +27,7 @@ export class PinFolder {
       throw bpffsError(path, `create the pin folder ${path}: ${errorText(error)}`, error);
     }
     const folder = new PinFolder(path, lockFolder(path));
-    folder.#removeLeftovers();
+    await folder.#removeLeftovers();
     return folder;
   }
 
@@ -46,9 +46,26 @@ export class PinFolder {
     this.#lock.close();
   }
 
-  /** A daemon that was killed leaves its links attached: they must go before the same ports can be taken again. */
-  #removeLeftovers(): void {
-    for (const name of readdirSync(this.path)) rmSync(join(this.path, name));
+  /**
+   * A daemon that was killed leaves its links attached: they must go before the same ports can be taken again. Detached, not only
+   * unlinked: the kernel would let go of them a moment later.
+   */
+  async #removeLeftovers(): Promise<void> {
+    for (const name of readdirSync(this.path)) {
+      const pin = join(this.path, name);
+      if (name.startsWith(LINK_PREFIX)) await detachPinned(pin);
+      rmSync(pin);
+    }
+  }
+}
+
+async function detachPinned(path: string): Promise<void> {
+  try {
+    const link = BpfLink.openPinned(path);
+    await link.detach();
+    link.close();
+  } catch {
+    // Its device may be gone, and the link with it. What cannot be detached shows as EBUSY when the port is taken.
   }
 }
 

@@ -115,6 +115,18 @@ const INTERFACE_FAMILIES: readonly RouterFamily[] = [
     (state) => state.rxBytes,
   ),
   perInterface(
+    'xmcast_interface_accepted_packets_total',
+    'counter',
+    'Multicast data packets taken by a route.',
+    (state) => state.acceptedPackets,
+  ),
+  perInterface(
+    'xmcast_interface_resent_packets_total',
+    'counter',
+    'First packets of flows sent on once their route was there.',
+    (state) => state.resentPackets,
+  ),
+  perInterface(
     'xmcast_interface_transmitted_packets_total',
     'counter',
     'Copies handed to the driver.',

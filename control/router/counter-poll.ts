@@ -51,7 +51,7 @@ export class CounterPoll {
 
   start(intervalMs: number): void {
     this.#timer = setInterval(() => {
-      this.refresh().catch((error: unknown) => this.#log.error({ error }, 'read the counters from the kernel'));
+      this.refresh().catch((error: unknown) => this.#log.error({ err: error }, 'read the counters from the kernel'));
     }, intervalMs);
   }
 

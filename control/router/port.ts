@@ -82,6 +82,11 @@ export class Port {
     return this.#work;
   }
 
+  /** Once more, when the forwarder could not be attached: what was in the way may be gone. */
+  retry(): void {
+    if (this.#problem !== undefined && this.#link !== undefined) void this.setLink(this.#link);
+  }
+
   input(event: IgmpEvent): void {
     if (this.#igmp === undefined) return;
     this.#deps.onEffects(this, this.#igmp.input(event, this.#deps.nowMs()));
@@ -94,6 +99,8 @@ export class Port {
 
   async #follow(): Promise<void> {
     const link = this.#link;
+    // Another device under the same name is another link: what the hosts of the old one wanted is not what these want.
+    if (this.#attached?.ifindex !== link?.ifindex) this.#forgetHosts();
     try {
       if (link === undefined) await this.#deps.dataplane.removePort(this.vport);
       else await this.#deps.dataplane.setPort(this.#spec(link));
@@ -108,10 +115,13 @@ export class Port {
   }
 
   #fail(error: unknown): void {
+    const before = this.#problem?.message;
     this.#problem =
       error instanceof XmcastError
         ? error
-        : new XmcastError('XM_INTERNAL', `follow a change of ${this.name}: ${errorText(error)}`, { hint: 'It is tried again at the next change of the interface.', cause: error });
+        : new XmcastError('XM_INTERNAL', `follow a change of ${this.name}: ${errorText(error)}`, { hint: 'It is tried again every second.', cause: error });
+    // Tried again and again: said once.
+    if (this.#problem.message === before) return;
     this.#deps.log.warn({ interface: this.name, code: this.#problem.code, hint: this.#problem.hint }, this.#problem.message);
   }
 
@@ -129,12 +139,13 @@ export class Port {
   #tellIgmp(): void {
     if (this.settings.upstream) return;
     const attached = this.#attached;
-    if (attached?.up !== true) {
-      this.input({ kind: 'link-down' });
-      this.#igmp = undefined;
-      return;
-    }
+    if (attached?.up !== true) return this.#forgetHosts();
     this.#igmp ??= createIgmpRouterInterface({ ...this.settings.igmp, mtu: attached.mtu });
     this.input({ kind: 'link-up', addresses: this.addresses });
+  }
+
+  #forgetHosts(): void {
+    this.input({ kind: 'link-down' });
+    this.#igmp = undefined;
   }
 }

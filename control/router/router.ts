@@ -174,6 +174,7 @@ export class Router {
     this.mrib.sourcesActive(active, nowMs);
     this.routes.apply(this.mrib.expireSources(nowMs), nowMs);
     this.routes.retry(this.mrib, nowMs);
+    for (const port of this.ports) port.retry();
     this.#planHousekeeping(nowMs);
   }
 

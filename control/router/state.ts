@@ -135,12 +135,14 @@ export class RouterState implements StateSource {
     };
   }
 
-  #counters(found: VportCounters | undefined): Pick<InterfaceState, 'rxPackets' | 'rxBytes' | 'txPackets' | 'txBytes' | 'drops' | 'punts' | 'puntDrops'> {
+  #counters(found: VportCounters | undefined): Pick<InterfaceState, 'rxPackets' | 'rxBytes' | 'acceptedPackets' | 'resentPackets' | 'txPackets' | 'txBytes' | 'drops' | 'punts' | 'puntDrops'> {
     const { dropReasons } = this.#options.dataplane;
     const heldBack = PUNT_CLASSES.map((_, i) => (found?.puntsPoliced[i] ?? 0n) + (found?.puntsLost[i] ?? 0n));
     return {
       rxPackets: found?.rxPackets ?? 0n,
       rxBytes: found?.rxBytes ?? 0n,
+      acceptedPackets: found?.acceptedPackets ?? 0n,
+      resentPackets: found?.resentPackets ?? 0n,
       txPackets: found?.txPackets ?? 0n,
       txBytes: found?.txBytes ?? 0n,
       drops: labelled(dropReasons, found?.drops ?? []),

@@ -30,6 +30,8 @@ export async function createLink(ends: readonly [LinkEndSpec, LinkEndSpec], mtu:
   const [left, right] = ends.map((end) => `${end.interfaceName} netns ${end.namespace.name} address ${end.mac} mtu ${mtu}`);
   // Made inside the namespaces at once: names never meet those of the machine.
   await run(['ip', 'link', 'add', 'name', ...words(left), 'type', 'veth', 'peer', 'name', ...words(right)]);
+  // In two steps: whether an end takes frames from XDP is settled for good when the other end goes up.
+  await Promise.all(ends.map((end) => setOffloads(end)));
   await Promise.all(ends.map((end) => configureEnd(end)));
   await Promise.all(ends.map((end) => waitUntilUp(end.namespace, end.interfaceName)));
 }
@@ -59,6 +61,12 @@ function assertInterfaceName(name: string): void {
     throw new Error(`not an interface name: ${JSON.stringify(name)}`);
 }
 
+async function setOffloads({ namespace, interfaceName }: LinkEndSpec): Promise<void> {
+  // tx: a checksum left for hardware to finish is never finished when XDP redirects the frame. gro: switches on NAPI, without which
+  // veth refuses frames from XDP. vlan: tags would travel beside the packet, and be gone after a redirect.
+  await namespace.script([`ethtool -K ${interfaceName} tx off gro on txvlan off rxvlan off > /dev/null`]);
+}
+
 async function configureEnd(end: LinkEndSpec): Promise<void> {
   const device = end.interfaceName;
   const commands = [`link set dev ${device} up`];
@@ -66,9 +74,6 @@ async function configureEnd(end: LinkEndSpec): Promise<void> {
   if (end.bridge !== undefined) commands.unshift(`link set dev ${device} master ${end.bridge}`);
   if (end.gateway !== undefined) commands.push(`route replace default via ${end.gateway} dev ${device}`);
   await end.namespace.script([
-    // tx: a checksum left for hardware to finish is never finished when XDP redirects the frame. gro: switches on NAPI, without
-    // which veth refuses frames from XDP. vlan: tags would travel beside the packet, and be gone after a redirect.
-    `ethtool -K ${device} tx off gro on txvlan off rxvlan off > /dev/null`,
     writeSetting(`ipv4/conf/${device}/force_igmp_version`, end.igmpVersion ?? 0),
     // One process for all of it: a lab has many ends.
     "ip -batch - <<'END'",

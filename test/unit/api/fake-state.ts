@@ -76,6 +76,8 @@ export function interfaceState(changes: Partial<InterfaceState> = {}): Interface
     ttlThreshold: 1,
     rxPackets: 0n,
     rxBytes: 0n,
+    acceptedPackets: 9n,
+    resentPackets: 1n,
     txPackets: 0n,
     txBytes: 0n,
     drops: new Map(),

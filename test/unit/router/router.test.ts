@@ -160,7 +160,7 @@ test('a downed interface asks nobody and keeps no membership', async () => {
   expect(state.interfaces()[1]?.status).toBe('down');
 });
 
-test('a port that cannot be attached is a problem with code and cure, and is tried again at its next change', async () => {
+test('a port that cannot be attached is a problem with code and cure, and is tried again at each reading of the counters', async () => {
   const { dataplane, kernel, state } = await world();
   dataplane.failPort = new XmcastError('XM_XDP_BUSY', 'attach XDP to lan1 (native): EBUSY', { hint: 'Stop its owner.' });
   kernel.set('lan1', { ifindex: 50, address: '10.1.1.1' });
@@ -168,7 +168,7 @@ test('a port that cannot be attached is a problem with code and cure, and is tri
   expect(state.interfaces()[1]).toMatchObject({ status: 'error', problem: expect.stringContaining('EBUSY. Stop its owner.') });
   expect(state.status()).toMatchObject({ ready: false, conditions: [expect.stringContaining('lan1')] });
   dataplane.failPort = undefined;
-  kernel.set('lan1', { ifindex: 50, address: '10.1.1.1', mtu: 1400 });
+  await state.refreshCounters();
   await settle();
   expect(state.interfaces()[1]?.status).toBe('forwarding');
 });

@@ -1,0 +1,134 @@
+/**
+ * xmcastctl as an operator runs it, against a running daemon: every command as a table and as JSON, and its exit statuses.
+ *
+ *     source ── up0 [xmcastd] lan1 ── member   lan2 ── nobody
+ */
+import { join } from 'node:path';
+import { productVersion } from '../../control/paths';
+import type { Daemon } from '../lab/daemon';
+import { eventually } from '../lab/eventually';
+import type { LabProcess } from '../lab/lab-process';
+import { inRepository } from '../lab/repository';
+import { createStar, SOURCE, type Star } from '../lab/star';
+import { shownFlow, shownMemberships } from './shown';
+
+jest.setTimeout(60_000);
+
+const G = '239.1.1.1';
+const PACKETS = 200;
+
+let star: Star;
+let daemon: Daemon;
+
+beforeAll(async () => {
+  star = await createStar('ctl', [{ name: 'member' }, { name: 'nobody' }]);
+  daemon = await star.start();
+  const [member] = star.hosts;
+  if (member === undefined) throw new Error('no host');
+  await star.lab.receiver(member, { joins: [G] });
+  await eventually(async () => (await shownMemberships(daemon)).length === 1, { what: 'the membership is known' });
+  const sender = await star.lab.sender(star.source, { group: G, source: SOURCE, count: PACKETS, rate: 1000, size: 100 });
+  await sender.finished();
+  await eventually(async () => (await shownFlow(daemon, G, SOURCE))?.packets === String(PACKETS), {
+    what: 'the stream is counted',
+  });
+});
+afterAll(async () => star?.lab.close());
+
+/** Lines of a table as their words; headings have words of two parts parted by one space, columns by two. */
+async function table(...argv: readonly string[]): Promise<readonly string[][]> {
+  const text = await daemon.ctlText(...argv);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.trim().split(/\s{2,}/));
+}
+
+async function ended(...argv: readonly string[]): Promise<LabProcess> {
+  const child = star.lab.spawn(undefined, [inRepository('deploy/bin/xmcastctl'), ...argv]);
+  await eventually(() => child.hasExited, { what: 'xmcastctl ends', timeoutMs: 15_000 });
+  return child;
+}
+
+test('status', async () => {
+  expect(await daemon.ctl('status')).toMatchObject({ version: productVersion(), ready: true });
+  const text = await daemon.ctlText('status');
+  expect(text).toContain(productVersion());
+  expect(text).toMatch(/^Ready: +yes$/m);
+  expect(text).toMatch(/^Interfaces: +3 of 3 forwarding$/m);
+  expect(text).toMatch(/^Memberships: +1$/m);
+});
+
+test('interfaces', async () => {
+  const { interfaces } = await daemon.ctl<{ interfaces: object[] }>('interfaces');
+  expect(interfaces).toMatchObject([
+    {
+      name: 'up0',
+      role: 'ROLE_UPSTREAM',
+      status: 'STATUS_FORWARDING',
+      mode: 'MODE_XDP',
+      addresses: ['10.100.0.1/24'],
+      rxPackets: String(PACKETS),
+    },
+    { name: 'lan1', role: 'ROLE_DOWNSTREAM', querier: { self: true, address: '10.1.1.1' }, txPackets: String(PACKETS) },
+    { name: 'lan2', txPackets: '0' },
+  ]);
+  const [headings, ...rows] = await table('interfaces');
+  expect(headings).toEqual(expect.arrayContaining(['NAME', 'STATUS', 'MODE', 'RX PACKETS', 'TX PACKETS']));
+  expect(rows.map(([name, role, status, mode]) => [name, role, status, mode])).toEqual([
+    ['up0', 'upstream', 'forwarding', 'xdp'],
+    ['lan1', 'downstream', 'forwarding', 'xdp'],
+    ['lan2', 'downstream', 'forwarding', 'xdp'],
+  ]);
+});
+
+test('memberships', async () => {
+  const { memberships } = await daemon.ctl<{ memberships: object[] }>('memberships');
+  expect(memberships).toMatchObject([
+    { interface: 'lan1', group: G, filterMode: 'FILTER_MODE_EXCLUDE', compatibilityVersion: 3, lastReporter: '10.1.1.10' },
+  ]);
+  const [headings, ...rows] = await table('memberships');
+  expect(headings?.slice(0, 3)).toEqual(['INTERFACE', 'GROUP', 'MODE']);
+  expect(rows.map((row) => row.slice(0, 4))).toEqual([['lan1', G, 'exclude', 'IGMPv3']]);
+});
+
+test('routes', async () => {
+  const { routes } = await daemon.ctl<{ routes: object[] }>('routes');
+  expect(routes).toMatchObject([
+    { source: '*', group: G, incomingInterface: 'up0', outgoingInterfaces: ['lan1'], installed: true },
+    { source: SOURCE, group: G, incomingInterface: 'up0', outgoingInterfaces: ['lan1'], installed: true },
+  ]);
+  const [headings, ...rows] = await table('routes');
+  expect(headings?.slice(0, 4)).toEqual(['SOURCE', 'GROUP', 'FROM', 'TO']);
+  expect(rows.map((row) => row.slice(0, 4))).toEqual([
+    ['*', G, 'up0', 'lan1'],
+    [SOURCE, G, 'up0', 'lan1'],
+  ]);
+});
+
+test('flows', async () => {
+  const { flows } = await daemon.ctl<{ flows: object[] }>('flows', '--source', SOURCE);
+  expect(flows).toMatchObject([
+    { source: SOURCE, group: G, packets: String(PACKETS), bytes: String(PACKETS * 128), replicatedPackets: String(PACKETS) },
+  ]);
+  const [headings, row] = await table('flows', '--source', SOURCE);
+  expect(headings?.slice(0, 3)).toEqual(['SOURCE', 'GROUP', 'FROM']);
+  expect(row?.slice(0, 3)).toEqual([SOURCE, G, 'up0']);
+  expect(row).toContain(String(PACKETS));
+});
+
+test('a filter that nothing matches: exit status 3 and a word on the standard error output', async () => {
+  const child = await ended('--target', `unix://${daemon.socketPath}`, 'routes', '--group', '239.255.0.0/16');
+  expect({ ...(await child.exited), stdout: child.stdout }).toMatchObject({ code: 3, stdout: '' });
+  expect(child.stderr).toMatch(/^xmcastctl: \S.*\n$/);
+});
+
+test.each(['status', 'interfaces', 'memberships', 'routes', 'flows'])(
+  'no daemon there: %s ends with 4 and says what to do',
+  async (command) => {
+    const nowhere = join(star.lab.directory, 'nobody.sock');
+    const child = await ended('--target', `unix://${nowhere}`, command);
+    expect({ ...(await child.exited), stdout: child.stdout }).toMatchObject({ code: 4, stdout: '' });
+    expect(child.stderr).toMatch(/^xmcastctl: cannot reach xmcastd at .*nobody\.sock: ENOENT, .*--target.*\n$/);
+  },
+);
