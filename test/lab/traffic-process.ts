@@ -83,9 +83,11 @@ export class TrafficProcess {
   }
 }
 
+let building: Promise<void> | undefined;
+
 /** Path of xmtraffic, built when it is missing or older than its sources. */
 export async function trafficProgram(): Promise<string> {
-  if (!isUpToDate()) await build();
+  if (building !== undefined || !isUpToDate()) await (building ??= build());
   return PROGRAM;
 }
 

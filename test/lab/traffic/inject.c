@@ -62,8 +62,8 @@ static void inject_line(char *line, void *context)
 
 int inject_main(int argc, char **argv)
 {
-	static const struct option options[] = { { "interface", required_argument, NULL, 'i' }, { 0 } };
-	static struct injector injector = { .to = { .sll_family = AF_PACKET } };
+	static const struct option options[] = {{"interface", required_argument, NULL, 'i'}, {0}};
+	static struct injector injector = {.to = {.sll_family = AF_PACKET}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -69,7 +69,7 @@ struct kernel_counters kernel_counters_read(const char *interface_name)
 
 uint64_t socket_dropped(int socket)
 {
-	uint32_t meminfo[SK_MEMINFO_VARS] = { 0 };
+	uint32_t meminfo[SK_MEMINFO_VARS] = {0};
 	socklen_t length = sizeof(meminfo);
 
 	if (getsockopt(socket, SOL_SOCKET, SO_MEMINFO, meminfo, &length) < 0)

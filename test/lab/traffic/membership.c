@@ -46,7 +46,7 @@ static void set_source(struct membership *m, struct in_addr address, bool listed
 	}
 	if (at == m->source_count)
 		m->source_count++;
-	m->sources[at] = (struct filter_source){ address, listed, now };
+	m->sources[at] = (struct filter_source){address, listed, now};
 }
 
 static void set_mode(struct membership *m, enum filter_mode mode, uint64_t now)
@@ -97,12 +97,12 @@ static int ask_kernel(const struct membership_table *table, enum membership_requ
 		[REQUEST_BLOCK] = IP_BLOCK_SOURCE,
 		[REQUEST_UNBLOCK] = IP_UNBLOCK_SOURCE,
 	};
-	const struct ip_mreqn any = { .imr_multiaddr = group, .imr_ifindex = (int)table->interface };
-	struct ip_mreq_source from = { .imr_multiaddr = group, .imr_interface = table->local };
+	const struct ip_mreqn any = {.imr_multiaddr = group, .imr_ifindex = (int)table->interface};
+	struct ip_mreq_source from = {.imr_multiaddr = group, .imr_interface = table->local};
 
 	if (!source)
-		return setsockopt(table->socket, IPPROTO_IP,
-				  request == REQUEST_JOIN ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &any, sizeof(any));
+		return setsockopt(table->socket, IPPROTO_IP, request == REQUEST_JOIN ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP,
+				  &any, sizeof(any));
 	from.imr_sourceaddr = *source;
 	return setsockopt(table->socket, IPPROTO_IP, source_options[request], &from, sizeof(from));
 }
@@ -124,12 +124,12 @@ int membership_replace_filter(struct membership_table *table, struct in_addr gro
 	union {
 		struct ip_msfilter filter;
 		char space[IP_MSFILTER_SIZE(MAX_FILTER_SOURCES)];
-	} request = { .filter = {
-		.imsf_multiaddr = group,
-		.imsf_interface = table->local,
-		.imsf_fmode = mode == FILTER_INCLUDE ? MCAST_INCLUDE : MCAST_EXCLUDE,
-		.imsf_numsrc = (uint32_t)count,
-	} };
+	} request = {.filter = {
+			     .imsf_multiaddr = group,
+			     .imsf_interface = table->local,
+			     .imsf_fmode = mode == FILTER_INCLUDE ? MCAST_INCLUDE : MCAST_EXCLUDE,
+			     .imsf_numsrc = (uint32_t)count,
+		     }};
 	struct membership *m;
 	uint64_t now;
 
@@ -153,7 +153,7 @@ int membership_replace_filter(struct membership_table *table, struct in_addr gro
 struct wish membership_wish(const struct membership_table *table, struct in_addr group, struct in_addr source)
 {
 	const struct membership *m = find_membership(table, group);
-	struct wish wish = { false, 0 };
+	struct wish wish = {false, 0};
 
 	if (!m)
 		return wish;

@@ -91,7 +91,7 @@ static void print_flows(const struct flow_table *table)
 /* Reading PACKET_STATISTICS resets it, so the sum is kept here. */
 static void add_wire_dropped(struct receiver *receiver)
 {
-	struct tpacket_stats stats = { 0 };
+	struct tpacket_stats stats = {0};
 	socklen_t length = sizeof(stats);
 
 	if (!receiver->watches_wire)

@@ -39,8 +39,8 @@ struct packet_batch {
 
 static uint8_t datagram_bytes[BATCH][65536];
 static uint8_t wire_bytes[BATCH][WIRE_BYTES];
-static struct packet_batch datagrams = { .space = sizeof(datagram_bytes[0]), .bytes = datagram_bytes[0] };
-static struct packet_batch wire_frames = { .space = sizeof(wire_bytes[0]), .bytes = wire_bytes[0] };
+static struct packet_batch datagrams = {.space = sizeof(datagram_bytes[0]), .bytes = datagram_bytes[0]};
+static struct packet_batch wire_frames = {.space = sizeof(wire_bytes[0]), .bytes = wire_bytes[0]};
 
 static void set_socket_option(int socket, int level, int option, int value, const char *name)
 {
@@ -56,7 +56,7 @@ static void set_common_options(int socket)
 
 static int open_datagram_socket(uint16_t port)
 {
-	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
 	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (s < 0)
@@ -89,7 +89,7 @@ static void attach_wire_filter(int socket, uint16_t port)
 		BPF_STMT(BPF_RET | BPF_K, WIRE_BYTES),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+	const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
 
 	if (setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
 		die("attach filter to packet socket");
@@ -98,7 +98,9 @@ static void attach_wire_filter(int socket, uint16_t port)
 static int open_wire_socket(unsigned int interface, uint16_t port)
 {
 	const struct sockaddr_ll on = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_ifindex = (int)interface,
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = (int)interface,
 	};
 	/* Protocol 0 until the filter stands, so that nothing else slips in. */
 	int s = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -115,7 +117,7 @@ static int open_wire_socket(unsigned int interface, uint16_t port)
 
 static struct in_addr interface_address(int socket, const char *name)
 {
-	struct ifreq request = { 0 };
+	struct ifreq request = {0};
 
 	memcpy(request.ifr_name, name, IF_NAMESIZE);
 	if (ioctl(socket, SIOCGIFADDR, &request) < 0)
@@ -126,7 +128,7 @@ static struct in_addr interface_address(int socket, const char *name)
 static void prepare_batch(struct packet_batch *batch)
 {
 	for (int i = 0; i < BATCH; i++) {
-		batch->vectors[i] = (struct iovec){ batch->bytes + (size_t)i * batch->space, batch->space };
+		batch->vectors[i] = (struct iovec){batch->bytes + (size_t)i * batch->space, batch->space};
 		batch->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &batch->from[i],
 			.msg_iov = &batch->vectors[i],
@@ -189,7 +191,7 @@ static void take_probe(const struct probe_header *header, struct arrival *arriva
 
 static void count_datagram(struct receiver *receiver, struct packet_batch *batch, int at, int64_t clock_offset_ns)
 {
-	struct arrival arrival = { .key.source = batch->from[at].sin_addr };
+	struct arrival arrival = {.key.source = batch->from[at].sin_addr};
 	const uint8_t *payload = batch->vectors[at].iov_base;
 	size_t length = batch->messages[at].msg_len;
 	struct probe_header header;
@@ -214,7 +216,7 @@ static void count_wire_frame(struct receiver *receiver, struct packet_batch *bat
 	const uint8_t *packet = batch->vectors[at].iov_base;
 	size_t length = batch->messages[at].msg_len;
 	struct probe_header header;
-	struct arrival arrival = { 0 };
+	struct arrival arrival = {0};
 	struct iphdr ip;
 	size_t payload_at;
 

@@ -22,10 +22,10 @@ static const struct {
 	const char *word;
 	enum membership_request request;
 } requests[] = {
-	{ "join", REQUEST_JOIN },
-	{ "leave", REQUEST_LEAVE },
-	{ "block", REQUEST_BLOCK },
-	{ "unblock", REQUEST_UNBLOCK },
+	{"join", REQUEST_JOIN},
+	{"leave", REQUEST_LEAVE},
+	{"block", REQUEST_BLOCK},
+	{"unblock", REQUEST_UNBLOCK},
 };
 
 static size_t split_words(char *line, char **words)
@@ -71,7 +71,7 @@ static int run_request(struct receiver *receiver, char **words, size_t count)
 /* Returns 0, an errno, or NOT_A_COMMAND. */
 static int run_membership_command(struct receiver *receiver, char *line)
 {
-	char *words[MAX_WORDS] = { NULL };
+	char *words[MAX_WORDS] = {NULL};
 	size_t count = split_words(line, words);
 	struct in_addr group;
 	int error;
@@ -113,9 +113,9 @@ static void handle_command(char *line, void *context)
 static void run(struct receiver *receiver)
 {
 	struct pollfd watched[] = {
-		{ .fd = STDIN_FILENO, .events = POLLIN },
-		{ .fd = receiver->memberships.socket, .events = POLLIN },
-		{ .fd = receiver->wire_socket, .events = POLLIN },
+		{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = receiver->memberships.socket, .events = POLLIN},
+		{.fd = receiver->wire_socket, .events = POLLIN},
 	};
 
 	while (!receiver->stopped) {
@@ -148,11 +148,11 @@ static void join_at_start(struct receiver *receiver, char *text)
 }
 
 static const struct option receive_options[] = {
-	{ "interface", required_argument, NULL, 'i' },
-	{ "port", required_argument, NULL, 'p' },
-	{ "join", required_argument, NULL, 'j' },
-	{ "no-wire", no_argument, NULL, 'w' },
-	{ 0 },
+	{"interface", required_argument, NULL, 'i'},
+	{"port", required_argument, NULL, 'p'},
+	{"join", required_argument, NULL, 'j'},
+	{"no-wire", no_argument, NULL, 'w'},
+	{0},
 };
 
 static void set_option(struct receiver *receiver, int option, const char *value)
@@ -162,15 +162,20 @@ static void set_option(struct receiver *receiver, int option, const char *value)
 		receiver->memberships.interface = interface_option("interface", value);
 		snprintf(receiver->interface_name, sizeof(receiver->interface_name), "%s", value);
 		break;
-	case 'p': receiver->port = (uint16_t)number_option("port", value, 1, 65535); break;
-	case 'w': receiver->watches_wire = false; break;
-	default: exit(2);
+	case 'p':
+		receiver->port = (uint16_t)number_option("port", value, 1, 65535);
+		break;
+	case 'w':
+		receiver->watches_wire = false;
+		break;
+	default:
+		exit(2);
 	}
 }
 
 int receive_main(int argc, char **argv)
 {
-	static struct receiver receiver = { .watches_wire = true };
+	static struct receiver receiver = {.watches_wire = true};
 	char **joins = calloc((size_t)argc, sizeof(*joins));
 	size_t join_count = 0;
 	int option;

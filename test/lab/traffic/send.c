@@ -46,7 +46,8 @@ struct sender {
 	uint64_t started_ns;
 	uint64_t first_ns;
 	uint64_t last_ns;
-	/* Pacing: `paced_slots` slots were used at `paced_ns`, when the rate was last set. A slot is a datagram sent or refused. */
+	/* Pacing: `paced_slots` slots were used at `paced_ns`, when the rate was last set. A slot is a datagram sent or refused.
+	 */
 	uint64_t paced_ns;
 	uint64_t paced_slots;
 
@@ -173,12 +174,12 @@ static bool is_done(const struct sender *sender, uint64_t now)
 
 static void wait_for_command(struct sender *sender, uint64_t now)
 {
-	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	uint64_t wake = next_wake_ns(sender, now);
 	uint64_t end = sender->seconds == NEVER ? NEVER : sender->started_ns + sender->seconds;
 	uint64_t until = wake < end ? wake : end;
 	uint64_t pause = until > now ? until - now : 0;
-	struct timespec timeout = { (time_t)(pause / NS_PER_S), (long)(pause % NS_PER_S) };
+	struct timespec timeout = {(time_t)(pause / NS_PER_S), (long)(pause % NS_PER_S)};
 
 	if (ppoll(&input, 1, until == NEVER ? NULL : &timeout, NULL) > 0 && !read_lines(&sender->lines, handle_command, sender))
 		sender->stopped = true;
@@ -198,8 +199,8 @@ static void run(struct sender *sender)
 
 static void open_socket(struct sender *sender)
 {
-	const struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr = sender->source };
-	const struct ip_mreqn out = { .imr_address = sender->source, .imr_ifindex = (int)sender->interface };
+	const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = sender->source};
+	const struct ip_mreqn out = {.imr_address = sender->source, .imr_ifindex = (int)sender->interface};
 	const int off = 0;
 	const int buffer_bytes = 4 << 20;
 
@@ -224,7 +225,7 @@ static void prepare_messages(struct sender *sender)
 	if (!sender->payloads)
 		die("allocate payloads");
 	for (unsigned int i = 0; i < BATCH; i++) {
-		sender->vectors[i] = (struct iovec){ sender->payloads + i * sender->size, sender->size };
+		sender->vectors[i] = (struct iovec){sender->payloads + i * sender->size, sender->size};
 		sender->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &sender->to,
 			.msg_namelen = sizeof(sender->to),
@@ -235,36 +236,67 @@ static void prepare_messages(struct sender *sender)
 }
 
 static const struct option send_options[] = {
-	{ "group", required_argument, NULL, 'g' },     { "port", required_argument, NULL, 'p' },
-	{ "source", required_argument, NULL, 's' },    { "interface", required_argument, NULL, 'i' },
-	{ "rate", required_argument, NULL, 'r' },      { "count", required_argument, NULL, 'c' },
-	{ "size", required_argument, NULL, 'z' },      { "ttl", required_argument, NULL, 't' },
-	{ "seconds", required_argument, NULL, 'd' },   { "stream-id", required_argument, NULL, 'n' },
-	{ 0 },
+	{"group", required_argument, NULL, 'g'},
+	{"port", required_argument, NULL, 'p'},
+	{"source", required_argument, NULL, 's'},
+	{"interface", required_argument, NULL, 'i'},
+	{"rate", required_argument, NULL, 'r'},
+	{"count", required_argument, NULL, 'c'},
+	{"size", required_argument, NULL, 'z'},
+	{"ttl", required_argument, NULL, 't'},
+	{"seconds", required_argument, NULL, 'd'},
+	{"stream-id", required_argument, NULL, 'n'},
+	{0},
 };
 
 static void set_option(struct sender *sender, int option, const char *value)
 {
 	switch (option) {
-	case 'g': sender->to.sin_addr = address_option("group", value); break;
-	case 'p': sender->to.sin_port = htons((uint16_t)number_option("port", value, 1, 65535)); break;
-	case 's': sender->source = address_option("source", value); break;
-	case 'i': sender->interface = interface_option("interface", value); break;
-	case 'r': sender->rate = number_option("rate", value, 0, 100000000); break;
-	case 'c': sender->count = number_option("count", value, 1, NEVER - 1); break;
-	case 'z': sender->size = number_option("size", value, PROBE_MIN_BYTES, PROBE_MAX_BYTES); break;
-	case 't': sender->ttl = (int)number_option("ttl", value, 1, 255); break;
-	case 'd': sender->seconds = number_option("seconds", value, 1, 86400) * NS_PER_S; break;
-	case 'n': sender->stream_id = (uint32_t)number_option("stream-id", value, 1, UINT32_MAX); break;
-	default: exit(2);
+	case 'g':
+		sender->to.sin_addr = address_option("group", value);
+		break;
+	case 'p':
+		sender->to.sin_port = htons((uint16_t)number_option("port", value, 1, 65535));
+		break;
+	case 's':
+		sender->source = address_option("source", value);
+		break;
+	case 'i':
+		sender->interface = interface_option("interface", value);
+		break;
+	case 'r':
+		sender->rate = number_option("rate", value, 0, 100000000);
+		break;
+	case 'c':
+		sender->count = number_option("count", value, 1, NEVER - 1);
+		break;
+	case 'z':
+		sender->size = number_option("size", value, PROBE_MIN_BYTES, PROBE_MAX_BYTES);
+		break;
+	case 't':
+		sender->ttl = (int)number_option("ttl", value, 1, 255);
+		break;
+	case 'd':
+		sender->seconds = number_option("seconds", value, 1, 86400) * NS_PER_S;
+		break;
+	case 'n':
+		sender->stream_id = (uint32_t)number_option("stream-id", value, 1, UINT32_MAX);
+		break;
+	default:
+		exit(2);
 	}
 }
 
 int send_main(int argc, char **argv)
 {
 	static struct sender sender = {
-		.to = { .sin_family = AF_INET },
-		.rate = 1000, .count = NEVER, .seconds = NEVER, .size = 1316, .ttl = 64, .stream_id = 1,
+		.to = {.sin_family = AF_INET},
+		.rate = 1000,
+		.count = NEVER,
+		.seconds = NEVER,
+		.size = 1316,
+		.ttl = 64,
+		.stream_id = 1,
 	};
 	int option;
 

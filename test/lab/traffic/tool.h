@@ -53,5 +53,6 @@ bool read_lines(struct line_reader *reader, line_handler handle, void *context);
 int send_main(int argc, char **argv);
 int receive_main(int argc, char **argv);
 int inject_main(int argc, char **argv);
+int mroute_main(int argc, char **argv);
 
 #endif

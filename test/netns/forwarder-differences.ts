@@ -1,0 +1,96 @@
+/**
+ * Where xmcast forwards otherwise than the kernel's multicast forwarder, each with its reason: the list in docs/architecture.md. All
+ * other packets must come out of both alike.
+ */
+import { ip } from '../bpf/packet';
+import type { PacketSpec } from './random-packets';
+
+export interface EgressPort {
+  readonly name: string;
+  readonly mtu: number;
+  readonly ttlThreshold: number;
+}
+
+export interface Difference {
+  readonly name: string;
+  /** The only one of the two that may let such a packet out. */
+  readonly onlyForwarder: 'kernel' | 'xmcast';
+  readonly because: string;
+  readonly applies: (spec: PacketSpec, port: EgressPort) => boolean;
+}
+
+const ETHERNET_BYTES = 14;
+const TAG_BYTES = 4;
+const IP_PROTOCOL_PIM = 103;
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    name: 'IP options',
+    onlyForwarder: 'kernel',
+    because: "options are work for the slow path (RFC 7126); the host's stack gets the packet",
+    applies: ({ headerWords }) => headerWords > 5,
+  },
+  {
+    name: 'Ethernet destination of another group, of the router, or broadcast',
+    onlyForwarder: 'kernel',
+    because: 'RFC 1112 6.4 gives a group one address; what comes to another was forged or misdelivered',
+    applies: ({ mac }) => mac === 'other_group' || mac === 'router' || mac === 'broadcast',
+  },
+  {
+    name: 'martian sources',
+    onlyForwarder: 'kernel',
+    because: 'RFC 1812 5.3.7: the whole of 0/8, 127/8, class D and class E; the kernel lets 0.0.0.1 and 240/4 pass',
+    applies: ({ source }) => isMartian(source),
+  },
+  {
+    name: 'larger than the outgoing MTU',
+    onlyForwarder: 'kernel',
+    because: 'XDP cannot make two frames of one: counted as too_big. The kernel fragments what may be fragmented',
+    applies: (spec, { mtu }) => totalLength(spec) > mtu,
+  },
+  {
+    name: 'trailing bytes that make the frame larger than the outgoing MTU',
+    onlyForwarder: 'kernel',
+    because: 'padding travels along with its packet; the kernel cuts it off. No sender pads beyond 60 bytes',
+    applies: (spec, { mtu }) => frameBytes(spec) > mtu + ETHERNET_BYTES + TAG_BYTES,
+  },
+  {
+    name: 'priority tag (802.1p, VLAN 0)',
+    onlyForwarder: 'kernel',
+    because: "tagged frames are left to the host's stack as long as ports are untagged",
+    applies: ({ isPriorityTagged }) => isPriorityTagged,
+  },
+  {
+    name: 'PIM to a group that has a route',
+    onlyForwarder: 'kernel',
+    because: 'RFC 7761 4.9: PIM messages are for the routers of one link',
+    applies: ({ protocol }) => protocol === IP_PROTOCOL_PIM,
+  },
+  {
+    name: "one of the router's own addresses as source",
+    onlyForwarder: 'xmcast',
+    because: 'the forwarder knows routes, not addresses; no reverse path leads there, so only a static route can ask for it',
+    applies: ({ source }) => OWN_ADDRESSES.has(source),
+  },
+];
+
+/** As differential.test.ts gives them to both routers. */
+export const OWN_ADDRESSES: ReadonlySet<string> = new Set(['10.100.0.1', '10.1.2.1']);
+
+export function differencesOf(spec: PacketSpec, port: EgressPort): readonly Difference[] {
+  return DIFFERENCES.filter(({ applies }) => applies(spec, port));
+}
+
+function isMartian(source: string): boolean {
+  const first = ip(source) >>> 24;
+  return first === 0 || first === 127 || first >= 224;
+}
+
+/** As the header claims. */
+function totalLength({ options, payloadBytes, lengthError }: PacketSpec): number {
+  return 20 + options.length + payloadBytes + lengthError;
+}
+
+function frameBytes({ options, payloadBytes, trailingBytes, cutTo = Infinity }: PacketSpec): number {
+  return Math.min(cutTo, ETHERNET_BYTES + 20 + options.length + payloadBytes + trailingBytes);
+}
