@@ -24,6 +24,8 @@ enum xm_limits {
 	 * (CVE-2026-74616).
 	 */
 	XM_MAX_BROADCAST_FRAME = 3400,
+	/* Interfaces with an index below this are found without hashing. */
+	XM_FAST_PORTS = 4096,
 	/* DEV_MAP_BULK_SIZE: the kernel hands copies to a driver in batches of at most so many. */
 	XM_BATCH_SIZE = 16,
 };
@@ -115,17 +117,16 @@ struct xm_route {
 
 /*
  * Per CPU. Bytes are those of the IP total length. At rest
- *   expected = (attempts - failed) sent + failed + dropped + skipped
+ *   expected = sent + failed + dropped + skipped
  * where skipped, the copies the kernel left out without a word (port down, without XDP transmit, MTU), is what is missing.
  */
 struct xm_route_counters {
 	__u64 packets; /* accepted on the incoming interface */
 	__u64 bytes;
 	__u64 expected; /* copies the route asks for */
-	__u64 attempts; /* copies handed to the drivers of the outgoing interfaces */
-	__u64 attempt_bytes;
-	__u64 failed; /* of these, not taken by the driver */
-	__u64 failed_bytes;
+	__u64 sent; /* copies taken by the drivers of the outgoing interfaces */
+	__u64 sent_bytes;
+	__u64 failed; /* copies not taken */
 	__u64 dropped; /* copies stopped by the egress program: TTL, MTU */
 	__u64 redirect_errors; /* packets that could not be replicated to every port */
 	__u64 wrong_interface;
@@ -139,10 +140,8 @@ struct xm_vport_counters {
 	__u64 resent_packets; /* packets the controller had been asked about and sent on */
 	__u64 accepted_packets; /* by a route: rx + resent = accepted + drops before a route took them + punts of class no_route
 				 */
-	__u64 tx_attempts; /* copies handed to the driver */
-	__u64 tx_attempt_bytes;
-	__u64 tx_failed; /* of these, not taken */
-	__u64 tx_failed_bytes;
+	__u64 tx_packets; /* copies taken by the driver */
+	__u64 tx_bytes;
 	__u64 drops[XM_DROP_MAX];
 	__u64 punts[XM_PUNT_MAX];
 	__u64 punts_policed[XM_PUNT_MAX];
@@ -165,10 +164,9 @@ struct xm_recent {
 	__u64 packets;
 	__u64 bytes;
 	__u64 expected;
-	__u64 attempts;
-	__u64 attempt_bytes;
+	__u64 sent;
+	__u64 sent_bytes;
 	__u64 failed;
-	__u64 failed_bytes;
 	__u64 dropped;
 };
 

@@ -24,6 +24,14 @@ struct {
 	__type(value, __u32);
 } xm_ports SEC(".maps");
 
+/* ifindex -> vport of the untagged port, 0 for none: for the low indexes that nearly all interfaces have. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XM_FAST_PORTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} xm_fast_ports SEC(".maps");
+
 /* vport -> what the egress program needs to know of it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -102,11 +110,12 @@ struct xm_batch_entry {
 	__u16 flags;
 };
 
-/* What this CPU's egress program has let through since the driver was last called. */
+/* What this CPU's egress program has let through since the driver was last called, and the port it is for. */
 struct xm_batch {
 	__u32 ifindex;
 	__u32 vport;
 	__u32 count;
+	struct xm_vport port;
 	__u32 pad;
 	struct xm_batch_entry entries[XM_BATCH_SIZE];
 };

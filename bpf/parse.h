@@ -10,7 +10,6 @@
 #include "bpf_base.h"
 
 #define IP_HEADER_BYTES 20
-#define MULTICAST_MAC_PREFIX 0x01005e
 
 enum xm_kind {
 	XM_KIND_OTHER, /* not ours: the host's stack sees it as before */
@@ -60,15 +59,13 @@ static __always_inline enum xm_kind classify(struct xdp_md *ctx, struct xm_packe
 	return XM_KIND_DATA;
 }
 
+/* By 32-bit words: the sum of 16-bit words is the same modulo 0xffff. */
 static __always_inline int header_checksum_is_good(const struct iphdr *ip)
 {
-	const __u16 *word = (const __u16 *)ip;
-	__u32 sum = 0;
-	int i;
+	const __u32 *word = (const __u32 *)ip;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
 
-#pragma unroll
-	for (i = 0; i < IP_HEADER_BYTES / 2; i++)
-		sum += word[i];
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return sum == 0xffff;
@@ -85,11 +82,10 @@ static __always_inline int is_martian(__u32 source)
 /* RFC 1112 6.4: 01:00:5e and the low 23 bits of the group. */
 static __always_inline int mac_matches_group(const struct ethhdr *eth, __u32 group)
 {
-	const __u8 *mac = eth->h_dest;
-	__u32 prefix = mac[0] << 16 | mac[1] << 8 | mac[2];
-	__u32 suffix = mac[3] << 16 | mac[4] << 8 | mac[5];
+	const __be16 *mac = (const __be16 *)eth->h_dest;
 
-	return prefix == MULTICAST_MAC_PREFIX && suffix == (group & 0x7fffff);
+	return mac[0] == bpf_htons(0x0100) && mac[1] == bpf_htons(0x5e00 | (group >> 16 & 0x7f)) &&
+	       mac[2] == bpf_htons(group & 0xffff);
 }
 
 /* XM_DROP_MAX when the header is good. */

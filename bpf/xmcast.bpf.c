@@ -31,8 +31,12 @@ const enum xm_route_iif *const xm_abi_route_iif;
 static __always_inline __u32 vport_of(__u32 ifindex)
 {
 	struct xm_port_key key = {.ifindex = ifindex};
-	__u32 *vport = bpf_map_lookup_elem(&xm_ports, &key);
+	__u32 *vport;
 
+	if (ifindex < XM_FAST_PORTS)
+		vport = bpf_map_lookup_elem(&xm_fast_ports, &ifindex);
+	else
+		vport = bpf_map_lookup_elem(&xm_ports, &key);
 	return vport ? *vport : 0;
 }
 
@@ -158,6 +162,9 @@ static __always_inline int replicate(struct xdp_md *ctx, const struct xm_route *
 		inflight->counter = route->counter;
 		inflight->vport = vport;
 	}
+	/* One copy needs no broadcast. Should its slot be empty, nothing leaves, as with a broadcast. */
+	if (route->copies == 1)
+		return bpf_redirect_map(group, 0, XDP_DROP);
 	return bpf_redirect_map(group, 0, BPF_F_BROADCAST);
 }
 
@@ -269,9 +276,17 @@ static __always_inline void decrement_ttl(struct iphdr *ip)
 	ip->ttl--;
 }
 
+static __noinline int drop_on(__u32 vport, enum xm_drop_reason reason)
+{
+	struct xm_vport_counters *stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
+
+	if (stats && reason < XM_DROP_MAX)
+		stats->drops[reason]++;
+	return XDP_DROP;
+}
+
 /* A copy that goes no further than the egress program. */
-static __noinline int drop_copy(const struct xm_meta *meta, const struct iphdr *ip, struct xm_vport_counters *stats,
-				enum xm_drop_reason reason)
+static __noinline int drop_copy(const struct xm_meta *meta, const struct iphdr *ip, __u32 vport, enum xm_drop_reason reason)
 {
 	__u32 index = meta->counter;
 	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);
@@ -287,31 +302,38 @@ static __noinline int drop_copy(const struct xm_meta *meta, const struct iphdr *
 		if (recent)
 			__sync_fetch_and_add(&recent->dropped, 1);
 	}
-	return drop(stats, reason);
+	return drop_on(vport, reason);
 }
 
-static __always_inline int send_copy(const struct xm_meta *meta, struct ethhdr *eth, struct xm_batch *batch,
-				     struct xm_vport_counters *stats)
+static __always_inline int send_copy(const struct xm_meta *meta, struct ethhdr *eth, struct xm_batch *batch)
 {
-	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &batch->vport);
+	const struct xm_vport *port = &batch->port;
 	struct iphdr *ip = (void *)(eth + 1);
-	__u32 index = meta->counter, bytes = bpf_ntohs(ip->tot_len);
-	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);
+	__u32 bytes = bpf_ntohs(ip->tot_len);
 
-	if (!port || !flow)
-		return drop(stats, XM_DROP_NO_GROUP);
 	if (ip->ttl <= port->ttl_threshold)
-		return drop_copy(meta, ip, stats, XM_DROP_TTL_OUT);
+		return drop_copy(meta, ip, batch->vport, XM_DROP_TTL_OUT);
 	if (bytes > port->mtu)
-		return drop_copy(meta, ip, stats, XM_DROP_TOO_BIG);
+		return drop_copy(meta, ip, batch->vport, XM_DROP_TOO_BIG);
 	decrement_ttl(ip);
 	__builtin_memcpy(eth->h_source, port->mac, ETH_ALEN);
-	stats->tx_attempts++;
-	stats->tx_attempt_bytes += bytes;
-	flow->attempts++;
-	flow->attempt_bytes += bytes;
-	note_attempt(batch, meta, ip, bytes);
+	note_copy(batch, meta, ip, bytes);
 	return XDP_PASS;
+}
+
+/* The first copy for a device since the driver was last called. 0 when the device is no port of ours. */
+static __noinline int open_batch(struct xm_batch *batch, __u32 ifindex)
+{
+	__u32 vport = vport_of(ifindex);
+	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
+
+	batch->ifindex = ifindex;
+	batch->count = 0;
+	batch->vport = vport;
+	if (!vport || !port)
+		return 0;
+	batch->port = *port;
+	return 1;
 }
 
 SEC("xdp/devmap")
@@ -320,24 +342,21 @@ int xm_egress(struct xdp_md *ctx)
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct xm_meta *meta = (void *)(long)ctx->data_meta;
 	struct xm_batch *batch = this_batch();
-	struct xm_vport_counters *stats;
 	struct ethhdr *eth = data;
 
 	if (!batch)
 		return XDP_DROP;
 	if (batch->ifindex != ctx->egress_ifindex || batch->count >= XM_BATCH_SIZE) {
-		batch->ifindex = ctx->egress_ifindex;
-		batch->vport = vport_of(ctx->egress_ifindex);
-		batch->count = 0;
+		if (!open_batch(batch, ctx->egress_ifindex))
+			return XDP_DROP;
 	}
-	stats = bpf_map_lookup_elem(&xm_vport_stats, &batch->vport);
-	if (!batch->vport || !stats)
+	if (!batch->vport)
 		return XDP_DROP;
 	if ((void *)(meta + 1) > data)
-		return drop(stats, XM_DROP_NO_METADATA);
+		return drop_on(batch->vport, XM_DROP_NO_METADATA);
 	if (data + sizeof(*eth) + IP_HEADER_BYTES > end)
-		return drop(stats, XM_DROP_TRUNCATED);
-	return send_copy(meta, eth, batch, stats);
+		return drop_on(batch->vport, XM_DROP_TRUNCATED);
+	return send_copy(meta, eth, batch);
 }
 
 SEC("tp_btf/xdp_devmap_xmit")

@@ -37,10 +37,10 @@ static __always_inline struct xm_recent *recent_source(__be32 source, __be32 gro
 	return bpf_map_lookup_elem(&xm_recent_flows, &key);
 }
 
-static __always_inline void note_attempt(struct xm_batch *batch, const struct xm_meta *meta, const struct iphdr *ip, __u32 bytes)
+/* Counted when the kernel tells what became of it. */
+static __always_inline void note_copy(struct xm_batch *batch, const struct xm_meta *meta, const struct iphdr *ip, __u32 bytes)
 {
 	struct xm_batch_entry *entry = &batch->entries[batch->count & (XM_BATCH_SIZE - 1)];
-	struct xm_recent *recent;
 
 	batch->count++;
 	entry->counter = meta->counter;
@@ -51,54 +51,92 @@ static __always_inline void note_attempt(struct xm_batch *batch, const struct xm
 	entry->source = ip->saddr;
 	entry->group = ip->daddr;
 	entry->iif = meta->iif;
-	recent = recent_source(ip->saddr, ip->daddr, meta->iif);
-	if (!recent)
-		return;
-	__sync_fetch_and_add(&recent->attempts, 1);
-	__sync_fetch_and_add(&recent->attempt_bytes, bytes);
 }
 
-static __always_inline void note_failure(const struct xm_batch_entry *entry, struct xm_vport_counters *stats)
+static __noinline void count_by_source(const struct xm_batch_entry *entry, int was_sent)
+{
+	struct xm_recent *recent = recent_source(entry->source, entry->group, entry->iif);
+
+	if (!recent)
+		return;
+	if (!was_sent) {
+		__sync_fetch_and_add(&recent->failed, 1);
+		return;
+	}
+	__sync_fetch_and_add(&recent->sent, 1);
+	__sync_fetch_and_add(&recent->sent_bytes, entry->bytes);
+}
+
+/* Consecutive copies of one route and one fate. */
+struct xm_run {
+	__u32 counter;
+	__u32 copies;
+	__u32 bytes;
+};
+
+static __always_inline void count_sent(const struct xm_run *run)
+{
+	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &run->counter);
+
+	if (!flow)
+		return;
+	flow->sent += run->copies;
+	flow->sent_bytes += run->bytes;
+}
+
+static __noinline void count_failed(const struct xm_batch_entry *entry, struct xm_vport_counters *stats)
 {
 	__u32 index = entry->counter;
 	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);
-	struct xm_recent *recent;
 
-	stats->tx_failed++;
-	stats->tx_failed_bytes += entry->bytes;
-	stats->drops[XM_DROP_XMIT]++;
-	if (flow) {
+	if (stats)
+		stats->drops[XM_DROP_XMIT]++;
+	if (flow)
 		flow->failed++;
-		flow->failed_bytes += entry->bytes;
-	}
-	if (!(entry->flags & XM_ROUTE_LEARN))
-		return;
-	recent = recent_source(entry->source, entry->group, entry->iif);
-	if (!recent)
-		return;
-	__sync_fetch_and_add(&recent->failed, 1);
-	__sync_fetch_and_add(&recent->failed_bytes, entry->bytes);
+	if (entry->flags & XM_ROUTE_LEARN)
+		count_by_source(entry, 0);
 }
 
 /* The driver has taken the first `sent` copies of the batch. Called for every device of the machine, in every namespace. */
 static __always_inline void settle_batch(struct xm_batch *batch, int sent)
 {
-	__u32 vport = batch->vport, count = batch->count;
-	struct xm_vport_counters *stats;
-	int i;
+	__u32 vport = batch->vport, count = batch->count, bytes = 0, i;
+	struct xm_vport_counters *stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
+	__u32 taken = sent < 0 ? 0 : sent;
+	struct xm_run run = {};
 
 	/* The next copy looks its device up anew: it may be another port by then. */
 	batch->count = 0;
 	batch->ifindex = 0;
-	if (sent >= (int)count)
-		return;
-	stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
+	if (taken > count)
+		taken = count;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < XM_BATCH_SIZE; i++) {
+		struct xm_batch_entry *entry = &batch->entries[i];
+
+		if (i >= count)
+			break;
+		if (i >= taken) {
+			count_failed(entry, stats);
+			continue;
+		}
+		if (run.copies && entry->counter != run.counter) {
+			count_sent(&run);
+			run.copies = run.bytes = 0;
+		}
+		run.counter = entry->counter;
+		run.copies++;
+		run.bytes += entry->bytes;
+		bytes += entry->bytes;
+		if (entry->flags & XM_ROUTE_LEARN)
+			count_by_source(entry, 1);
+	}
+	if (run.copies)
+		count_sent(&run);
 	if (!stats)
 		return;
-#pragma clang loop unroll(disable)
-	for (i = 0; i < XM_BATCH_SIZE; i++)
-		if (i >= sent && i < (int)count)
-			note_failure(&batch->entries[i], stats);
+	stats->tx_packets += taken;
+	stats->tx_bytes += bytes;
 }
 
 static __always_inline void note_redirect_error(const struct bpf_prog *program)

@@ -29,8 +29,13 @@ step() {
   digest=$(find "${inputs[@]}" -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum | sha256sum)
   if [ "$(cat "$stamps/$name" 2>/dev/null)" = "$digest" ]; then return; fi
   printf '  %-10s ' "$name"
-  local started=$SECONDS
-  if ! "$@" >"$log" 2>&1; then
+  local started=$SECONDS status
+  # Not as the condition of an if: there the first failing command of a step would not end it.
+  set +e
+  (set -e; "$@") >"$log" 2>&1
+  status=$?
+  set -e
+  if [ "$status" -ne 0 ]; then
     printf 'failed\n'; cat "$log" >&2; exit 1
   fi
   printf '%s s\n' $((SECONDS - started))
@@ -94,6 +99,14 @@ build_lab() {
   gcc -O2 -Wall -Wextra -Werror -o build/lab/xmtraffic test/lab/traffic/*.c
 }
 
+build_bench() {
+  mkdir -p build/bench
+  local source
+  for source in test/bench/bpf/*.bpf.c; do
+    clang -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I"/usr/include/$(uname -m)-linux-gnu" -c "$source" -o "build/bench/$(basename "$source" .c).o" || return
+  done
+}
+
 build_typescript() {
   node_modules/.bin/tsc -p tsconfig.json
   chmod +x build/control/main.js build/control/cli/main.js
@@ -115,5 +128,6 @@ step bpf bpf/*.c bpf/*.h -- build_bpf
 step addon bindings/src bindings/binding.gyp -- build_addon
 step proto proto/xmcast proto/buf.yaml -- build_proto
 step lab test/lab/traffic -- build_lab
+step bench test/bench/bpf -- build_bench
 step typescript control test bindings/index.d.ts proto/xmcast tsconfig.json package-lock.json -- build_typescript
 say "xmcast is built ($((SECONDS - started)) s)"

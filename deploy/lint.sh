@@ -9,7 +9,7 @@ check() {
 }
 check 'eslint' node_modules/.bin/eslint --max-warnings 0 control test bindings
 check 'types' node_modules/.bin/tsc --noEmit -p tsconfig.json
-check 'clang-format' clang-format --dry-run --Werror bpf/*.c bpf/*.h bindings/src/* test/lab/traffic/*
+check 'clang-format' clang-format --dry-run --Werror bpf/*.c bpf/*.h bindings/src/* bindings/test/fixtures/*.c test/lab/traffic/* test/lab/bpf/* test/bench/bpf/*
 check 'shellcheck' shellcheck deploy/*.sh .ci/run
 check 'buf' sh -c 'cd proto && ../node_modules/.bin/buf lint'
 exit "$failed"

@@ -12,6 +12,17 @@ namespace {
   throw Napi::TypeError::New(value.Env(), std::string(name) + " must be " + wanted);
 }
 
+template <typename Array, typename Element>
+Array adopt(Napi::Env env, std::vector<Element> elements) {
+  if (elements.empty()) return Array::New(env, 0);
+  auto owned = std::make_unique<std::vector<Element>>(std::move(elements));
+  const size_t count = owned->size();
+  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(
+      env, owned->data(), count * sizeof(Element), [](Napi::Env, void*, std::vector<Element>* kept) { delete kept; }, owned.get());
+  owned.release();
+  return Array::New(env, count, memory, 0);
+}
+
 }  // namespace
 
 Bytes bytesArgument(const Napi::Value& value, const char* name) {
@@ -68,13 +79,11 @@ Napi::Uint8Array toUint8Array(Napi::Env env, const void* data, size_t size) {
 }
 
 Napi::Uint8Array adoptAsUint8Array(Napi::Env env, std::vector<uint8_t> bytes) {
-  if (bytes.empty()) return Napi::Uint8Array::New(env, 0);
-  auto owned = std::make_unique<std::vector<uint8_t>>(std::move(bytes));
-  const size_t size = owned->size();
-  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(
-      env, owned->data(), size, [](Napi::Env, void*, std::vector<uint8_t>* kept) { delete kept; }, owned.get());
-  owned.release();
-  return Napi::Uint8Array::New(env, size, memory, 0);
+  return adopt<Napi::Uint8Array>(env, std::move(bytes));
+}
+
+Napi::BigUint64Array adoptAsBigUint64Array(Napi::Env env, std::vector<uint64_t> words) {
+  return adopt<Napi::BigUint64Array>(env, std::move(words));
 }
 
 }  // namespace xmcast

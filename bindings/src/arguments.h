@@ -33,5 +33,6 @@ Napi::Function optionalFunction(const Napi::Value& value, const char* name);
 Napi::Uint8Array toUint8Array(Napi::Env env, const void* data, size_t size);
 // Hands the memory over instead of copying it: for results of megabytes.
 Napi::Uint8Array adoptAsUint8Array(Napi::Env env, std::vector<uint8_t> bytes);
+Napi::BigUint64Array adoptAsBigUint64Array(Napi::Env env, std::vector<uint64_t> words);
 
 }  // namespace xmcast

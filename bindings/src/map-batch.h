@@ -1,5 +1,6 @@
-// Whole-map and many-element operations, for worker threads. Uses the kernel's batch calls where the map type has them and
-// goes element by element where it has not, so callers need not know which is which.
+// Whole-map and many-element operations: writing also on JavaScript's thread where the batch is moderate, reading whole maps on worker
+// threads only. Uses the kernel's batch calls where the map type has them and goes element by element where it has not, so callers need
+// not know which is which.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +16,25 @@ struct Entries {
   uint32_t count = 0;
 };
 
-// All or a SystemFailure with `processed`.
-void updateMany(const MapHandle& map, const std::vector<uint8_t>& keys, const std::vector<uint8_t>& values, uint32_t count,
-                uint32_t flags);
+// Of a per-CPU map: every 64-bit word of a value, added up over the CPUs.
+struct Sums {
+  std::vector<uint8_t> keys;
+  std::vector<uint64_t> values;
+  uint32_t count = 0;
+};
 
-// How many were there and are gone now. Missing keys are no failure.
-uint32_t deleteMany(const MapHandle& map, const std::vector<uint8_t>& keys, uint32_t count);
+// All or a SystemFailure with `processed`: so many elements, from the first, are written.
+void updateMany(const MapHandle& map, const uint8_t* keys, const uint8_t* values, uint32_t count, uint32_t flags);
+
+// How many were there and are gone now. Missing keys are no failure. All or a SystemFailure with `processed`: so many keys, from the
+// first, are gone.
+uint32_t deleteMany(const MapHandle& map, const uint8_t* keys, uint32_t count);
 
 // At most `limit` entries.
 Entries readAll(const MapHandle& map, uint32_t limit);
+
+// At most `limit` entries of a per-CPU map whose values are 64-bit words; EINVAL for any other.
+Sums sumPerCpu(const MapHandle& map, uint32_t limit);
 
 // All keys, concatenated, by get_next_key.
 std::vector<uint8_t> readKeys(const MapHandle& map);

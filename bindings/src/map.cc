@@ -14,11 +14,6 @@
 namespace xmcast {
 namespace {
 
-bool isPerCpu(uint32_t type) {
-  return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
-         type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
-}
-
 size_t bytesPerValue(const bpf_map_info& info) {
   if (!isPerCpu(info.type)) return info.value_size;
   const int cpus = libbpf_num_possible_cpus();
@@ -39,7 +34,17 @@ void updateElement(const MapHandle& map, const void* key, const void* value, uin
   if (error < 0) fail(-error, "update map " + map.name);
 }
 
+uint32_t maxEntriesOption(const Napi::Value& options) {
+  if (options.IsUndefined()) return UINT32_MAX;
+  return optionalUint32(objectArgument(options, "options").Get("maxEntries"), "maxEntries", UINT32_MAX);
+}
+
 }  // namespace
+
+bool isPerCpu(uint32_t type) {
+  return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
+         type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
+}
 
 std::shared_ptr<MapHandle> describeMap(FileDescriptor fd, const std::string& operation) {
   bpf_map_info info{};
@@ -63,9 +68,12 @@ void BpfMap::define(Napi::Env env, Napi::Object exports) {
                                                      InstanceMethod<&BpfMap::update>("update"),
                                                      InstanceMethod<&BpfMap::updateAsync>("updateAsync"),
                                                      InstanceMethod<&BpfMap::deleteKey>("delete"),
+                                                     InstanceMethod<&BpfMap::updateSlice>("updateMany"),
+                                                     InstanceMethod<&BpfMap::deleteSlice>("deleteMany"),
                                                      InstanceMethod<&BpfMap::updateBatch>("updateBatch"),
                                                      InstanceMethod<&BpfMap::deleteBatch>("deleteBatch"),
                                                      InstanceMethod<&BpfMap::lookupBatch>("lookupBatch"),
+                                                     InstanceMethod<&BpfMap::sumOverCpus>("sumPerCpu"),
                                                      InstanceMethod<&BpfMap::keys>("keys"),
                                                      InstanceMethod<&BpfMap::pin>("pin"),
                                                      InstanceMethod<&BpfMap::close>("close"),
@@ -188,6 +196,28 @@ Napi::Value BpfMap::deleteKey(const Napi::CallbackInfo& info) {
   });
 }
 
+void BpfMap::updateSlice(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    const auto& map = map_.require("update a closed map");
+    const Bytes keys = bytesArgument(info[0], "keys");
+    const Bytes values = bytesArgument(info[1], "values");
+    const uint32_t count = uint32Argument(info[2], "count");
+    requireBytes(*map, "keys", keys.size, static_cast<size_t>(count) * map->keySize);
+    requireBytes(*map, "values", values.size, static_cast<size_t>(count) * map->valueBytes);
+    updateMany(*map, keys.data, values.data, count, optionalUint32(info[3], "flags", 0));
+  });
+}
+
+Napi::Value BpfMap::deleteSlice(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& map = map_.require("delete from a closed map");
+    const Bytes keys = bytesArgument(info[0], "keys");
+    const uint32_t count = uint32Argument(info[1], "count");
+    requireBytes(*map, "keys", keys.size, static_cast<size_t>(count) * map->keySize);
+    return Napi::Number::New(info.Env(), deleteMany(*map, keys.data, count));
+  });
+}
+
 Napi::Value BpfMap::updateBatch(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     const auto map = map_.require("update a closed map");
@@ -200,7 +230,7 @@ Napi::Value BpfMap::updateBatch(const Napi::CallbackInfo& info) {
     return runAsync(
         info.Env(),
         [map, ownKeys = keys.copy(), ownValues = values.copy(), count, flags] {
-          updateMany(*map, ownKeys, ownValues, count, flags);
+          updateMany(*map, ownKeys.data(), ownValues.data(), count, flags);
         },
         [count](Napi::Env env) { return Napi::Number::New(env, count); });
   });
@@ -214,7 +244,7 @@ Napi::Value BpfMap::deleteBatch(const Napi::CallbackInfo& info) {
     requireBytes(*map, "keys", keys.size, static_cast<size_t>(count) * map->keySize);
     auto deleted = std::make_shared<uint32_t>(0);
     return runAsync(
-        info.Env(), [map, ownKeys = keys.copy(), count, deleted] { *deleted = deleteMany(*map, ownKeys, count); },
+        info.Env(), [map, ownKeys = keys.copy(), count, deleted] { *deleted = deleteMany(*map, ownKeys.data(), count); },
         [deleted](Napi::Env env) { return Napi::Number::New(env, *deleted); });
   });
 }
@@ -222,8 +252,7 @@ Napi::Value BpfMap::deleteBatch(const Napi::CallbackInfo& info) {
 Napi::Value BpfMap::lookupBatch(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     const auto map = map_.require("read a closed map");
-    uint32_t limit = UINT32_MAX;
-    if (!info[0].IsUndefined()) limit = optionalUint32(objectArgument(info[0], "options").Get("maxEntries"), "maxEntries", limit);
+    const uint32_t limit = maxEntriesOption(info[0]);
     auto found = std::make_shared<Entries>();
     return runAsync(
         info.Env(), [map, limit, found] { *found = readAll(*map, limit); },
@@ -232,6 +261,23 @@ Napi::Value BpfMap::lookupBatch(const Napi::CallbackInfo& info) {
           result.Set("count", found->count);
           result.Set("keys", adoptAsUint8Array(env, std::move(found->keys)));
           result.Set("values", adoptAsUint8Array(env, std::move(found->values)));
+          return result;
+        });
+  });
+}
+
+Napi::Value BpfMap::sumOverCpus(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    const auto map = map_.require("read a closed map");
+    const uint32_t limit = maxEntriesOption(info[0]);
+    auto sums = std::make_shared<Sums>();
+    return runAsync(
+        info.Env(), [map, limit, sums] { *sums = sumPerCpu(*map, limit); },
+        [sums](Napi::Env env) -> Napi::Value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("count", sums->count);
+          result.Set("keys", adoptAsUint8Array(env, std::move(sums->keys)));
+          result.Set("values", adoptAsBigUint64Array(env, std::move(sums->values)));
           return result;
         });
   });

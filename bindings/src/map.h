@@ -26,6 +26,9 @@ struct MapHandle {
   int number() const { return fd.number(); }
 };
 
+// Has one value for each possible CPU.
+bool isPerCpu(uint32_t mapType);
+
 // Takes the descriptor over and asks the kernel about the map.
 std::shared_ptr<MapHandle> describeMap(FileDescriptor fd, const std::string& operation);
 
@@ -48,9 +51,12 @@ class BpfMap : public Napi::ObjectWrap<BpfMap> {
   void update(const Napi::CallbackInfo& info);
   Napi::Value updateAsync(const Napi::CallbackInfo& info);
   Napi::Value deleteKey(const Napi::CallbackInfo& info);
+  void updateSlice(const Napi::CallbackInfo& info);
+  Napi::Value deleteSlice(const Napi::CallbackInfo& info);
   Napi::Value updateBatch(const Napi::CallbackInfo& info);
   Napi::Value deleteBatch(const Napi::CallbackInfo& info);
   Napi::Value lookupBatch(const Napi::CallbackInfo& info);
+  Napi::Value sumOverCpus(const Napi::CallbackInfo& info);
   Napi::Value keys(const Napi::CallbackInfo& info);
   void pin(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);

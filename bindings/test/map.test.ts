@@ -214,6 +214,143 @@ describe('batches of 10,000', () => {
   });
 });
 
+describe('moderate batches, synchronously', () => {
+  const COUNT = 1024;
+
+  test('a hash is written and emptied in one call each', async () => {
+    const map = createHash(COUNT);
+    map.updateMany(keysUpTo(COUNT), u32(...Array.from({ length: COUNT }, (_, index) => [index, 1]).flat()), COUNT);
+    expect(map.lookup(u32(1000))).toEqual(u32(1000, 1));
+    await expect(map.lookupBatch()).resolves.toMatchObject({ count: COUNT });
+    expect(map.deleteMany(keysUpTo(COUNT), COUNT)).toBe(COUNT);
+    await expect(map.lookupBatch()).resolves.toMatchObject({ count: 0 });
+  });
+
+  test('only as many as are asked for are written; none is no call', () => {
+    const map = createHash(4);
+    map.updateMany(u32(1, 2), u32(1, 1, 2, 2), 2);
+    map.updateMany(new Uint8Array(0), new Uint8Array(0), 0);
+    expect(map.deleteMany(new Uint8Array(0), 0)).toBe(0);
+    expect(map.keys()).toHaveLength(2);
+  });
+
+  test('sizes that do not fit the count never reach the kernel', () => {
+    const map = createHash(4);
+    expect(failureOf(() => map.updateMany(u32(1, 2), u32(1, 1), 2))).toMatchObject({ code: 'EINVAL' });
+    expect(failureOf(() => map.deleteMany(u32(1, 2), 3))).toMatchObject({ code: 'EINVAL' });
+  });
+
+  test('an update that fails midway says how far it came, by batch and one by one', () => {
+    const full = createHash(4);
+    expect(failureOf(() => full.updateMany(keysUpTo(6), new Uint8Array(48), 6))).toMatchObject({ code: 'E2BIG', processed: 4 });
+    const map = createHash(4);
+    map.update(u32(2), u32(0, 0));
+    expect(failureOf(() => map.updateMany(u32(0, 1, 2, 3), new Uint8Array(32), 4, BPF_NOEXIST))).toMatchObject({ code: 'EEXIST', processed: 2 });
+  });
+
+  test('keys that are not there are passed over, wherever they stand', () => {
+    const map = createHash(8);
+    map.updateMany(u32(1, 3, 4), new Uint8Array(24), 3);
+    expect(map.deleteMany(keysUpTo(7), 7)).toBe(3);
+  });
+
+  test('maps without batch calls are written one by one', () => {
+    const map = createGroup(8);
+    map.updateMany(u32(2, 5), u32(LOOPBACK, 0, LOOPBACK, 0), 2);
+    expect(map.lookup(u32(5))).toBeDefined();
+    const missing = 0x7ffffff0;
+    expect(failureOf(() => map.updateMany(u32(0, 1), u32(LOOPBACK, 0, missing, 0), 2))).toMatchObject({ processed: 1 });
+    expect(map.deleteMany(keysUpTo(8), 8)).toBe(8);
+    expect(map.lookup(u32(5))).toBeUndefined();
+  });
+
+  test('a key that an array cannot lose stops the deletion there', () => {
+    expect(failureOf(() => fixtureMap('table').deleteMany(u32(0, 1), 2))).toMatchObject({ processed: 0 });
+  });
+
+  test('a closed map throws EBADF', () => {
+    const map = createHash(1);
+    map.close();
+    expect(failureOf(() => map.updateMany(u32(1), u32(0, 0), 1))).toMatchObject({ code: 'EBADF' });
+    expect(failureOf(() => map.deleteMany(u32(1), 1))).toMatchObject({ code: 'EBADF' });
+  });
+});
+
+describe('sums over the CPUs', () => {
+  const PERCPU_ARRAY = 6;
+  const PERCPU_HASH = 5;
+
+  function createPerCpu(type: number, options: { readonly words: number; readonly entries: number }): BpfMap {
+    const map = BpfMap.create({ type, name: 'sums', keySize: 4, valueSize: options.words * 8, maxEntries: options.entries });
+    opened.push(map);
+    return map;
+  }
+
+  /** Word w of entry e on CPU c is e·1000 + w·10 + c, in the high half as well, so that carries and order show. */
+  function fill(map: BpfMap, entries: number, words: number): void {
+    for (let entry = 0; entry < entries; entry += 1) {
+      const parts = Array.from({ length: possibleCpus() }, (_, cpu) => Array.from({ length: words }, (_unused, word) => entry * 1000 + word * 10 + cpu));
+      map.update(u32(entry), u32(...parts.flat().flatMap((value) => [value, value])));
+    }
+  }
+
+  function expected(entry: number, word: number): bigint {
+    let sum = 0n;
+    for (let cpu = 0; cpu < possibleCpus(); cpu += 1) sum += BigInt(entry * 1000 + word * 10 + cpu) * 0x1_0000_0001n;
+    return sum;
+  }
+
+  test('every word of every entry is added up, in order of the index, over more than one batch', async () => {
+    const [entries, words] = [3000, 3];
+    const map = createPerCpu(PERCPU_ARRAY, { words, entries });
+    fill(map, entries, words);
+    const { keys, values, count } = await map.sumPerCpu();
+    expect([count, values.length]).toEqual([entries, entries * words]);
+    expect(keys).toEqual(keysUpTo(entries));
+    expect(values.every((value, at) => value === expected(Math.floor(at / words), at % words))).toBe(true);
+  });
+
+  test('words wrap at 64 bits as the counters of the kernel do', async () => {
+    const map = createPerCpu(PERCPU_ARRAY, { words: 1, entries: 1 });
+    map.update(u32(0), new Uint8Array(map.valueBytes).fill(0xff));
+    expect((await map.sumPerCpu()).values[0]).toBe(BigInt.asUintN(64, -BigInt(possibleCpus())));
+  });
+
+  test('maxEntries bounds what is read', async () => {
+    const map = createPerCpu(PERCPU_ARRAY, { words: 2, entries: 2000 });
+    fill(map, 20, 2);
+    for (const maxEntries of [0, 1, 17, 1025]) {
+      const { keys, values, count } = await map.sumPerCpu({ maxEntries });
+      expect([count, keys.length, values.length]).toEqual([maxEntries, maxEntries * 4, maxEntries * 2]);
+    }
+    expect((await map.sumPerCpu({ maxEntries: 17 })).values[33]).toBe(expected(16, 1));
+  });
+
+  test('a per-CPU hash too, in whatever order', async () => {
+    const map = createPerCpu(PERCPU_HASH, { words: 1, entries: 5000 });
+    fill(map, 2000, 1);
+    const { keys, values, count } = await map.sumPerCpu();
+    expect(count).toBe(2000);
+    expect(values.every((value, at) => value === expected(readU32(keys, at * 4), 0))).toBe(true);
+    expect(new Set(split(keys, 4).map((key) => readU32(key))).size).toBe(2000);
+  });
+
+  test('maps that are not per CPU, or not of words, are EINVAL', async () => {
+    await expect(createHash(1).sumPerCpu()).rejects.toMatchObject({ code: 'EINVAL' });
+    await expect(fixtureMap('table').sumPerCpu()).rejects.toMatchObject({ code: 'EINVAL' });
+    // Its values are 32 bits wide.
+    await expect(fixtureMap('tallies').sumPerCpu()).rejects.toMatchObject({ code: 'EINVAL' });
+  });
+
+  test('closing during the read does not disturb it', async () => {
+    const map = createPerCpu(PERCPU_ARRAY, { words: 11, entries: 20_000 });
+    const reading = map.sumPerCpu();
+    map.close();
+    await expect(reading).resolves.toMatchObject({ count: 20_000 });
+    await expect(map.sumPerCpu()).rejects.toMatchObject({ code: 'EBADF' });
+  });
+});
+
 describe('device maps and arrays of them', () => {
   test('a device map, which has no batch calls, is written and read one by one', async () => {
     const map = fixtureMap('devices');

@@ -10,6 +10,7 @@ import { PUNT_CLASSES } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
 
 const LITTLE_ENDIAN = endianness() === 'LE';
+const WORD_BYTES = 8;
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 /** Of a source prefix key: the set is matched whole. */
 const SET_BITS = 32;
@@ -43,17 +44,26 @@ class Layout {
   /** Unsigned members of 1, 2 or 4 bytes, and 8 bytes from a bigint. */
   write(values: Readonly<Record<string, number | bigint>>): Uint8Array {
     const bytes = new Uint8Array(this.size);
-    const view = new DataView(bytes.buffer);
-    for (const [name, value] of Object.entries(values)) writeMember(view, this.member(name), value);
+    this.writeAt(new DataView(bytes.buffer), 0, values);
     return bytes;
+  }
+
+  /** As the `index`-th of many. Members not named stay as they are. */
+  writeAt(view: DataView, index: number, values: Readonly<Record<string, number | bigint>>): void {
+    for (const name in values) {
+      const value = values[name];
+      if (value !== undefined) writeMember(view, index * this.size, this.member(name), value);
+    }
   }
 }
 
-function writeMember(view: DataView, member: BtfMember, value: number | bigint): void {
-  if (typeof value === 'bigint') view.setBigUint64(member.offset, value, LITTLE_ENDIAN);
-  else if (member.size === 1) view.setUint8(member.offset, value);
-  else if (member.size === 2) view.setUint16(member.offset, value, LITTLE_ENDIAN);
-  else view.setUint32(member.offset, value, LITTLE_ENDIAN);
+/** `at`: where the struct begins. */
+function writeMember(view: DataView, at: number, member: BtfMember, value: number | bigint): void {
+  const offset = at + member.offset;
+  if (typeof value === 'bigint') view.setBigUint64(offset, value, LITTLE_ENDIAN);
+  else if (member.size === 1) view.setUint8(offset, value);
+  else if (member.size === 2) view.setUint16(offset, value, LITTLE_ENDIAN);
+  else view.setUint32(offset, value, LITTLE_ENDIAN);
 }
 
 export interface InstalledRoute {
@@ -69,6 +79,8 @@ export interface InstalledRoute {
 export class Abi {
   readonly dropReasons: readonly string[];
   readonly maxVports: number;
+  /** Interface indexes below this are looked up without hashing. */
+  readonly fastPorts: number;
   readonly #btf: BtfLayout;
   readonly #iifNone: number;
   readonly #learn: number;
@@ -83,12 +95,13 @@ export class Abi {
   readonly #recentKey: Layout;
   readonly #recent: Layout;
   readonly #punt: Layout;
-  readonly #routeCounters: PerCpuReader;
-  readonly #vportCounters: PerCpuReader;
+  readonly #routeCounters: WordReader;
+  readonly #vportCounters: WordReader;
 
-  constructor(btf: BtfLayout, cpus: number) {
+  constructor(btf: BtfLayout) {
     this.#btf = btf;
     this.maxVports = this.constant('XM_MAX_VPORTS');
+    this.fastPorts = this.constant('XM_FAST_PORTS');
     this.#iifNone = this.constant('XM_IIF_NONE');
     this.#learn = this.constant('XM_ROUTE_LEARN');
     this.#newSource = this.constant('XM_PUNT_NEW_SOURCE');
@@ -104,8 +117,8 @@ export class Abi {
     this.#recentKey = new Layout(btf, 'xm_recent_key');
     this.#recent = new Layout(btf, 'xm_recent');
     this.#punt = new Layout(btf, 'xm_punt');
-    this.#routeCounters = new PerCpuReader(new Layout(btf, 'xm_route_counters'), cpus);
-    this.#vportCounters = new PerCpuReader(new Layout(btf, 'xm_vport_counters'), cpus);
+    this.#routeCounters = new WordReader(new Layout(btf, 'xm_route_counters'));
+    this.#vportCounters = new WordReader(new Layout(btf, 'xm_vport_counters'));
     this.#lookUpMembers();
   }
 
@@ -120,8 +133,8 @@ export class Abi {
     this.route({ counter: 0, group: 0, incoming: undefined, copies: 0, learn: false, ttlThreshold: 0 });
     this.newSourceKey(0, 0, 0);
     this.readRecent(new Uint8Array(this.#recent.size));
-    this.readRouteCounters(new Uint8Array(this.#routeCounters.bytes), 0);
-    this.readVportCounters(new Uint8Array(this.#vportCounters.bytes), 0);
+    this.readRouteCounters(new BigUint64Array(0), 0);
+    this.readVportCounters(new BigUint64Array(0), 0);
     this.readPunt(new Uint8Array(this.#punt.size));
   }
 
@@ -141,16 +154,19 @@ export class Abi {
     return bytes;
   }
 
+  get routeKeyBytes(): number {
+    return this.#routeKey.size;
+  }
+
   routeKey(source: Ipv4, group: Ipv4): Uint8Array {
     const bytes = new Uint8Array(this.#routeKey.size);
-    this.#writeAddresses(bytes, this.#routeKey, source, group);
+    this.writeRouteKey(new DataView(bytes.buffer), 0, source, group);
     return bytes;
   }
 
-  #writeAddresses(bytes: Uint8Array, layout: Layout, source: Ipv4, group: Ipv4): void {
-    const view = new DataView(bytes.buffer);
-    view.setUint32(layout.member('source').offset, source);
-    view.setUint32(layout.member('group').offset, group);
+  /** As the `index`-th of many. */
+  writeRouteKey(view: DataView, index: number, source: Ipv4, group: Ipv4): void {
+    writeAddresses(view, index * this.#routeKey.size, this.#routeKey, source, group);
   }
 
   groupPrefix(group: Ipv4Prefix): Uint8Array {
@@ -166,8 +182,19 @@ export class Abi {
     return bytes;
   }
 
+  get routeBytes(): number {
+    return this.#route.size;
+  }
+
   route(route: InstalledRoute): Uint8Array {
-    return this.#route.write({
+    const bytes = new Uint8Array(this.#route.size);
+    this.writeRoute(new DataView(bytes.buffer), 0, route);
+    return bytes;
+  }
+
+  /** As the `index`-th of many. */
+  writeRoute(view: DataView, index: number, route: InstalledRoute): void {
+    this.#route.writeAt(view, index, {
       counter: route.counter,
       group: route.group,
       iif: route.incoming ?? this.#iifNone,
@@ -185,7 +212,7 @@ export class Abi {
   /** The entry that counts what (*,G) forwarded of a source that came in by this vport. */
   newSourceKey(source: Ipv4, group: Ipv4, vport: number): Uint8Array {
     const bytes = this.#recentKey.write({ vport, class: this.#newSource });
-    this.#writeAddresses(bytes, this.#recentKey, source, group);
+    writeAddresses(new DataView(bytes.buffer), 0, this.#recentKey, source, group);
     return bytes;
   }
 
@@ -195,33 +222,41 @@ export class Abi {
     return copyCounters((name) => view.getBigUint64(this.#recent.member(name).offset, LITTLE_ENDIAN));
   }
 
-  get routeCounterBytes(): number {
-    return this.#routeCounters.bytes;
+  /** Where a route's accepted packets are among the counters of all routes, in 64-bit words. */
+  get packetsWord(): { readonly first: number; readonly stride: number } {
+    return { first: this.#routeCounters.word('packets'), stride: this.#routeCounters.words };
   }
 
-  readRouteCounters(values: Uint8Array, index: number): RouteCounters {
-    const read = this.#routeCounters.at(values, index);
+  /** `words`: of many routes, each summed over the CPUs. */
+  readRouteCounters(words: BigUint64Array, index: number): RouteCounters {
+    const read = (name: string): bigint => this.#routeCounters.read(words, index, name);
     return {
-      ...copyCounters(read.sum),
-      redirectErrors: read.sum('redirect_errors'),
-      wrongInterface: read.sum('wrong_interface'),
-      ttlDrops: read.sum('ttl_drops'),
+      ...copyCounters(read),
+      redirectErrors: read('redirect_errors'),
+      wrongInterface: read('wrong_interface'),
+      ttlDrops: read('ttl_drops'),
     };
   }
 
-  readVportCounters(values: Uint8Array, index: number): VportCounters {
-    const read = this.#vportCounters.at(values, index);
+  get vportCounterWords(): number {
+    return this.#vportCounters.words;
+  }
+
+  /** `words`: of many vports, each summed over the CPUs. */
+  readVportCounters(words: BigUint64Array, index: number): VportCounters {
+    const read = (name: string): bigint => this.#vportCounters.read(words, index, name);
+    const readAll = (name: string): readonly bigint[] => this.#vportCounters.readAll(words, index, name);
     return {
-      rxPackets: read.sum('rx_packets'),
-      rxBytes: read.sum('rx_bytes'),
-      resentPackets: read.sum('resent_packets'),
-      acceptedPackets: read.sum('accepted_packets'),
-      txPackets: read.sum('tx_attempts') - read.sum('tx_failed'),
-      txBytes: read.sum('tx_attempt_bytes') - read.sum('tx_failed_bytes'),
-      drops: read.sumArray('drops'),
-      punts: read.sumArray('punts'),
-      puntsPoliced: read.sumArray('punts_policed'),
-      puntsLost: read.sumArray('punts_lost'),
+      rxPackets: read('rx_packets'),
+      rxBytes: read('rx_bytes'),
+      resentPackets: read('resent_packets'),
+      acceptedPackets: read('accepted_packets'),
+      txPackets: read('tx_packets'),
+      txBytes: read('tx_bytes'),
+      drops: readAll('drops'),
+      punts: readAll('punts'),
+      puntsPoliced: readAll('punts_policed'),
+      puntsLost: readAll('punts_lost'),
     };
   }
 
@@ -244,49 +279,47 @@ export class Abi {
   }
 }
 
+function writeAddresses(view: DataView, at: number, layout: Layout, source: Ipv4, group: Ipv4): void {
+  view.setUint32(at + layout.member('source').offset, source);
+  view.setUint32(at + layout.member('group').offset, group);
+}
+
 /** Members that struct xm_route_counters and struct xm_recent share. */
 function copyCounters(read: (member: string) => bigint): CopyCounters {
-  const failed = read('failed');
   return {
     packets: read('packets'),
     bytes: read('bytes'),
     expected: read('expected'),
-    copies: read('attempts') - failed,
-    copyBytes: read('attempt_bytes') - read('failed_bytes'),
-    failed,
+    copies: read('sent'),
+    copyBytes: read('sent_bytes'),
+    failed: read('failed'),
     dropped: read('dropped'),
   };
 }
 
-/** Sums 64-bit members over the copies that a per-CPU map keeps, each rounded up to 8 bytes. */
-class PerCpuReader {
-  /** Of one entry, all CPUs. */
-  readonly bytes: number;
+/** Finds 64-bit members among the words of many structs that lie one behind the other. */
+class WordReader {
+  /** Of one struct. */
+  readonly words: number;
   readonly #layout: Layout;
-  readonly #stride: number;
-  readonly #cpus: number;
 
-  constructor(layout: Layout, cpus: number) {
+  constructor(layout: Layout) {
+    if (layout.size % WORD_BYTES !== 0) throw mismatch('counters are not made of 64-bit words');
     this.#layout = layout;
-    this.#cpus = cpus;
-    this.#stride = Math.ceil(layout.size / 8) * 8;
-    this.bytes = this.#stride * cpus;
+    this.words = layout.size / WORD_BYTES;
   }
 
-  at(values: Uint8Array, index: number): { sum(name: string): bigint; sumArray(name: string): readonly bigint[] } {
-    const view = new DataView(values.buffer, values.byteOffset + index * this.bytes, this.bytes);
-    const sumAt = (offset: number): bigint => {
-      let total = 0n;
-      for (let cpu = 0; cpu < this.#cpus; cpu++) total += view.getBigUint64(cpu * this.#stride + offset, LITTLE_ENDIAN);
-      return total;
-    };
-    return {
-      sum: (name) => sumAt(this.#layout.member(name).offset),
-      sumArray: (name) => {
-        const member = this.#layout.member(name);
-        return Array.from({ length: member.elements }, (_, i) => sumAt(member.offset + i * member.elementSize));
-      },
-    };
+  word(name: string): number {
+    return this.#layout.member(name).offset / WORD_BYTES;
+  }
+
+  read(words: BigUint64Array, index: number, name: string): bigint {
+    return words[index * this.words + this.word(name)] ?? 0n;
+  }
+
+  readAll(words: BigUint64Array, index: number, name: string): readonly bigint[] {
+    const first = index * this.words + this.word(name);
+    return Array.from({ length: this.#layout.member(name).elements }, (_, i) => words[first + i] ?? 0n);
   }
 }
 

@@ -90,11 +90,24 @@ export interface VportCounters {
   readonly puntsLost: readonly bigint[];
 }
 
+/** All counters as they were read at one time. Makes objects only of what is asked for: there may be a hundred thousand routes. */
 export interface CounterSnapshot {
-  /** One for each installed route, by routeName(). Counted since the route was first installed. */
-  readonly routes: ReadonlyMap<string, RouteCounters>;
-  readonly vports: ReadonlyMap<VportId, VportCounters>;
+  /** By routeName(). Counted since the route was first installed; undefined when it was not installed yet, or is not any more. */
+  route(name: string): RouteCounters | undefined;
+  vport(vport: VportId): VportCounters | undefined;
+  /** Names of the routes there are counters of. */
+  routeNames(): Iterable<string>;
+  /** Installed routes that have accepted packets since `earlier` was read, in pieces: to be worked off with other things in between. */
+  activeSince(earlier: CounterSnapshot): Iterable<readonly RouteKey[]>;
 }
+
+/** Before anything was read. */
+export const NO_COUNTERS: CounterSnapshot = {
+  route: () => undefined,
+  vport: () => undefined,
+  routeNames: () => [],
+  activeSince: () => [],
+};
 
 export interface DataplaneUsage {
   readonly routes: number;
@@ -112,7 +125,8 @@ export interface Dataplane {
   /** Idempotent; also when the device is gone already. */
   removePort(vport: VportId): Promise<void>;
   /**
-   * Writes the changes in order. Each is atomic: packets see the old route or the new one. Returns those that were refused.
+   * Writes the changes in order, synchronously: meant for some hundreds. Each is atomic: packets see the old route or the new one. Where
+   * one route changes several times only the last may be written. Returns those that were refused.
    */
   applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[];
   /** Reads every counter, off the event loop. */

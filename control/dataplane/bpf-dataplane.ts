@@ -7,11 +7,12 @@ import type { BpfMap, BpfProgram } from '#bindings';
 import type { RouteChange, VportId } from '../mrib/route';
 import type { Abi } from './abi';
 import type {
-  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortSpec, Punt, PuntClass, RouteCounters, RouteProblem, VportCounters,
+  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortSpec, Punt, PuntClass, RouteProblem,
 } from './api';
 import { CounterSlots } from './counter-slots';
+import { BpfCounterSnapshot } from './counter-snapshot';
 import { Handover } from './handover';
-import { readU32, u32Key } from './keys';
+import { u32Keys } from './keys';
 import { loadForwarder, pinForwarder, type Forwarder } from './loader';
 import { PinFolder } from './pin-folder';
 import { PortTable } from './ports';
@@ -69,15 +70,15 @@ export class BpfDataplane implements Dataplane {
     this.#routeStats = object.map('xm_route_stats');
     this.#vportStats = object.map('xm_vport_stats');
     this.#resender = object.program('xm_resend');
-    const zero = new Uint8Array(this.#routeStats.valueBytes);
-    this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slot) => this.#routeStats.update(u32Key(slot), zero));
+    this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slots) => this.#zero(slots));
     this.#handover = new Handover(abi, object.map('xm_recent_flows'));
     this.#routes = new RouteTable(abi, {
       map: object.map('xm_routes'),
       groups: replication.pool,
       slots: this.#slots,
       limit: options.routeLimit,
-      onRemoved: (name, entry) => this.#handover.removed(name, entry),
+      onInstalled: (entry) => this.#handover.installed(entry),
+      onRemoved: (entry) => this.#handover.removed(entry),
     });
   }
 
@@ -108,26 +109,26 @@ export class BpfDataplane implements Dataplane {
   }
 
   applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[] {
-    const problems: RouteProblem[] = [];
-    for (const change of changes) {
-      const problem = this.#routes.apply(change, nowMs);
-      if (problem !== undefined) problems.push(problem);
-    }
+    const problems = this.#routes.apply(changes, nowMs);
     this.#replication.growIfShort();
     return problems;
   }
 
   async readCounters(): Promise<CounterSnapshot> {
-    const nowMs = this.#options.nowMs();
-    const entries = [...this.#routes.entries()];
-    const [bySlot, vports] = await Promise.all([this.#readRouteStats(), this.#readVportStats()]);
-    const routes = new Map<string, RouteCounters>();
-    for (const [name, entry] of entries) {
-      const counters = bySlot(entry.counter);
-      if (counters !== undefined) routes.set(name, counters);
-    }
-    if (!this.#closed) this.#handover.settle(routes, entries, nowMs);
-    return { routes, vports };
+    this.#handover.settle(this.#options.nowMs());
+    const { serial } = this.#routes;
+    const [routeStats, vportStats] = await Promise.all([
+      this.#routeStats.sumPerCpu({ maxEntries: this.#slots.span }),
+      this.#vportStats.sumPerCpu({ maxEntries: this.#options.ports + 1 }),
+    ]);
+    return new BpfCounterSnapshot({
+      abi: this.#abi,
+      routes: this.#routes,
+      handover: this.#handover,
+      serial,
+      routeWords: routeStats.values,
+      vportWords: vportStats.values,
+    });
   }
 
   resend(vport: VportId, frame: Uint8Array): Promise<void> {
@@ -163,25 +164,8 @@ export class BpfDataplane implements Dataplane {
     });
   }
 
-  async #readRouteStats(): Promise<(slot: number) => RouteCounters | undefined> {
-    if (this.#slots.span === 0) return () => undefined;
-    const { keys, values, count } = await this.#routeStats.lookupBatch({ maxEntries: this.#slots.span });
-    const places = new Map<number, number>();
-    for (let i = 0; i < count; i++) places.set(readU32(keys, i), i);
-    return (slot) => {
-      const place = places.get(slot);
-      return place === undefined ? undefined : this.#abi.readRouteCounters(values, place);
-    };
-  }
-
-  async #readVportStats(): Promise<ReadonlyMap<VportId, VportCounters>> {
-    const { keys, values, count } = await this.#vportStats.lookupBatch({ maxEntries: this.#options.ports + 1 });
-    const vports = new Map<VportId, VportCounters>();
-    for (let i = 0; i < count; i++) {
-      const vport = readU32(keys, i);
-      if (vport !== 0) vports.set(vport, this.#abi.readVportCounters(values, i));
-    }
-    return vports;
+  #zero(slots: readonly number[]): void {
+    this.#routeStats.updateMany(u32Keys(slots), new Uint8Array(slots.length * this.#routeStats.valueBytes), slots.length);
   }
 }
 
@@ -192,11 +176,12 @@ function counterSlots(routes: number): number {
 
 async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise<Parts> {
   const { routeLimit, groupLimit, ports: portCount } = options;
-  const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit) };
+  const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit, portCount) };
   const forwarder = await loadForwarder(options.objectPath, sizes, options.policers);
   const { object, abi } = forwarder;
   pinForwarder(forwarder, pins);
-  const ports = new PortTable(abi, { ports: object.map('xm_ports'), vports: object.map('xm_vports') }, object.program('xm_ingress'), pins);
+  const portMaps = { ports: object.map('xm_ports'), fastPorts: object.map('xm_fast_ports'), vports: object.map('xm_vports') };
+  const ports = new PortTable(abi, portMaps, object.program('xm_ingress'), pins);
   const replication = await Replication.create({
     outer: object.map('xm_groups'),
     egress: object.program('xm_egress'),

@@ -1,17 +1,22 @@
 /**
  * Which entry of the counter array belongs to which route. A freed entry rests while packets may still add to it, is zeroed by its
- * owner and then reused; low numbers first, so that only a short piece of the array has to be read.
+ * owner and then reused; fresh ones are taken last, so that only a short piece of the array has to be read.
  */
 import { GROUP_REST_MS } from './group-pool';
 
+/** In one tick: emptying a full table must not hold up what comes next. */
+const ZEROED_AT_ONCE = 256;
+
 export class CounterSlots {
-  readonly #zero: (slot: number) => void;
+  readonly #zero: (slots: readonly number[]) => void;
   readonly #limit: number;
   readonly #free: number[] = [];
-  #resting: { readonly slot: number; readonly untilMs: number }[] = [];
+  /** In the order in which their rests end. */
+  readonly #resting: { readonly slot: number; readonly untilMs: number }[] = [];
   #next = 0;
 
-  constructor(limit: number, zero: (slot: number) => void) {
+  /** `zero` is handed at most ZEROED_AT_ONCE slots. */
+  constructor(limit: number, zero: (slots: readonly number[]) => void) {
     this.#limit = limit;
     this.#zero = zero;
   }
@@ -22,7 +27,7 @@ export class CounterSlots {
   }
 
   take(nowMs: number): number | undefined {
-    this.tick(nowMs);
+    if (this.#free.length === 0) this.tick(nowMs);
     const reused = this.#free.pop();
     if (reused !== undefined) return reused;
     return this.#next < this.#limit ? this.#next++ : undefined;
@@ -37,14 +42,13 @@ export class CounterSlots {
     this.#free.push(slot);
   }
 
+  /** Zeroes slots whose rest is over. Returns when there is more to do, which may be now. */
   tick(nowMs: number): number | undefined {
-    const due = this.#resting.filter(({ untilMs }) => untilMs <= nowMs);
-    if (due.length > 0) {
-      this.#resting = this.#resting.filter(({ untilMs }) => untilMs > nowMs);
-      for (const { slot } of due) {
-        this.#zero(slot);
-        this.#free.push(slot);
-      }
+    let due = 0;
+    while (due < ZEROED_AT_ONCE && (this.#resting[due]?.untilMs ?? Infinity) <= nowMs) due++;
+    if (due > 0) {
+      this.#zero(this.#resting.slice(0, due).map(({ slot }) => slot));
+      for (const { slot } of this.#resting.splice(0, due)) this.#free.push(slot);
     }
     return this.#resting[0]?.untilMs;
   }

@@ -41,6 +41,8 @@ export const GROUP_REST_MS = 1000;
 /** A class grows when less than a quarter of it is spare. */
 const SPARE_SHARE = 4;
 const SMALLEST_SPARE = 2;
+/** Slots in one tick: emptying many groups must not hold up what comes next. */
+const CLEARED_AT_ONCE = 1024;
 
 export class GroupPool {
   readonly limit: number;
@@ -48,7 +50,8 @@ export class GroupPool {
   /** By slots, ascending. */
   readonly #classes: ReadonlyMap<number, SizeClass>;
   readonly #used = new Map<string, { readonly group: Group; users: number }>();
-  #resting: Resting[] = [];
+  /** By set, the longest resting first. A set that comes back meanwhile has its group again at once. */
+  readonly #resting = new Map<string, Resting>();
 
   /** `limit`: sets in use at one time. `sizes`: slots of each class, ascending; they have no maps until add(). */
   constructor(limit: number, sizes: readonly number[], writer: GroupWriter) {
@@ -85,10 +88,12 @@ export class GroupPool {
       existing.users++;
       return existing.group;
     }
-    const spare = this.#used.size < this.limit ? this.#takeSpare(vports.length, nowMs) : undefined;
+    if (this.#used.size >= this.limit) return undefined;
+    const spare = this.#takeResting(key) ?? this.#takeSpare(vports.length, nowMs);
     if (spare === undefined) return undefined;
     const group: Group = { ...spare, vports: [...vports] };
     try {
+      // Also one that rested: a device may have changed since.
       this.#writer.fill(group.index, vports);
     } catch (error) {
       this.#writer.clear(group.index, vports.length);
@@ -107,23 +112,31 @@ export class GroupPool {
     entry.users--;
     if (entry.users > 0) return;
     this.#used.delete(key);
-    this.#resting.push({ group, untilMs: nowMs + GROUP_REST_MS });
+    this.#resting.set(key, { group, untilMs: nowMs + GROUP_REST_MS });
   }
 
-  /** Empties the groups whose rest is over. Returns when the next one is due. */
+  /** Empties groups whose rest is over. Returns when there is more to do, which may be now. */
   tick(nowMs: number): number | undefined {
-    let due = 0;
-    while (due < this.#resting.length && (this.#resting[due]?.untilMs ?? Infinity) <= nowMs) due++;
-    for (const { group } of this.#resting.splice(0, due)) {
+    let slots = 0;
+    for (const [key, { group, untilMs }] of this.#resting) {
+      if (untilMs > nowMs || slots >= CLEARED_AT_ONCE) return untilMs;
+      slots += group.vports.length;
       this.#writer.clear(group.index, group.vports.length);
+      this.#resting.delete(key);
       this.#giveBack(group);
     }
-    return this.#resting[0]?.untilMs;
+    return undefined;
   }
 
   /** Groups in use that have this vport: their slots must be written again when its device has changed. */
   groupsWith(vport: VportId): readonly Group[] {
     return [...this.#used.values()].map(({ group }) => group).filter(({ vports }) => vports.includes(vport));
+  }
+
+  #takeResting(key: string): Group | undefined {
+    const resting = this.#resting.get(key);
+    this.#resting.delete(key);
+    return resting?.group;
   }
 
   #takeSpare(slots: number, nowMs: number): { index: number; slots: number } | undefined {
@@ -141,9 +154,11 @@ export class GroupPool {
   }
 }
 
-/** Slots of each size class for so many ports: a broadcast walks every slot of its map, so small sets get small maps. */
+/** A broadcast walks every slot of its map, also the empty ones: no set is in a map half as large again as it needs. */
+const SIZES: readonly number[] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
+
+/** Slots of each size class for so many ports. */
 export function sizeClasses(ports: number): readonly number[] {
-  const sizes = [4, 16, 64, 256, 1024];
-  const largest = sizes.find((slots) => slots >= ports) ?? ports;
-  return sizes.filter((slots) => slots < largest).concat(largest);
+  const largest = SIZES.find((slots) => slots >= ports) ?? ports;
+  return SIZES.filter((slots) => slots < largest).concat(largest);
 }

@@ -1,6 +1,9 @@
 /**
  * What (*,G) forwarded of a source before its (S,G) route was there belongs to the (S,G): the programs count it apart by source, and
  * here it is moved over. So a flow shows its first packets, and (*,G) only what could not be told apart.
+ *
+ * Every packet shows in one of the two, never in both: what an (S,G) takes its (*,G) gives, unless that one has gone meanwhile, and its
+ * counters with it. An (S,G) that goes before everything was moved leaves the rest with (*,G).
  */
 import type { BpfMap } from '#bindings';
 import type { Ipv4 } from '../protocol/packet/address';
@@ -10,75 +13,126 @@ import type { RouteEntry } from './routes';
 
 /** By then every packet that met the old route has left. */
 const SETTLED_AFTER_MS = 1000;
+/** Each costs a system call or two on the event loop. The others wait for their turn. */
+const READ_AT_ONCE = 1024;
+const FIELDS = ['packets', 'bytes', 'expected', 'copies', 'copyBytes', 'failed', 'dropped'] as const satisfies readonly (keyof CopyCounters)[];
 const NOTHING: CopyCounters = { packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n };
+
+interface Star {
+  readonly counter: number;
+  /** Counters of the (S,G) that may still take something from it. */
+  readonly takers: Set<number>;
+  installed: boolean;
+}
+
+/** An (S,G) whose packets may still be on their way by (*,G). */
+interface Unsettled {
+  readonly star: Star;
+  /** Of what the programs counted of this source. */
+  readonly key: Uint8Array;
+  readonly installedAtMs: number;
+  /** Of it, moved already. */
+  moved: CopyCounters;
+}
 
 export class Handover {
   readonly #abi: Abi;
   readonly #recent: BpfMap;
-  readonly #before = new Map<string, { flow: CopyCounters; settled: boolean }>();
-  /** By group: what its (*,G) route, as long as it has been there, counted for others. */
-  readonly #moved = new Map<Ipv4, CopyCounters>();
+  readonly #stars = new Map<Ipv4, Star>();
+  /** By counter slot, oldest first. */
+  readonly #unsettled = new Map<number, Unsettled>();
+  /** By counter slot, FIELDS.length words each: what an (S,G) has taken, what a (*,G) has given. */
+  #moved = new BigUint64Array(0);
 
   constructor(abi: Abi, recent: BpfMap) {
     this.#abi = abi;
     this.#recent = recent;
   }
 
-  /** Adds to each (S,G) what went before it, and takes the same from its (*,G). */
-  settle(counters: Map<string, RouteCounters>, entries: Iterable<[string, RouteEntry]>, nowMs: number): void {
-    const stars: [string, Ipv4][] = [];
-    for (const [name, entry] of entries) {
-      if (entry.route.source === 0) stars.push([name, entry.route.group]);
-      else addTo(counters, name, this.#wentBefore(name, entry, nowMs));
+  installed({ route, counter, installedAtMs }: RouteEntry): void {
+    const { source, group, incoming } = route;
+    if (source === 0) {
+      this.#stars.set(group, { counter, takers: new Set(), installed: true });
+      return;
     }
-    for (const [name, group] of stars) takeFrom(counters, name, this.#moved.get(group) ?? NOTHING);
+    const star = this.#stars.get(group);
+    if (star === undefined || incoming === undefined) return;
+    star.takers.add(counter);
+    this.#unsettled.set(counter, { star, key: this.#abi.newSourceKey(source, group, incoming), installedAtMs, moved: NOTHING });
   }
 
-  removed(name: string, entry: RouteEntry): void {
-    if (entry.route.source === 0) this.#moved.delete(entry.route.group);
-    else this.#before.delete(name);
+  removed({ route, counter }: RouteEntry): void {
+    const star = this.#stars.get(route.group);
+    if (star?.counter === counter) this.#starRemoved(route.group, star);
+    const unsettled = this.#unsettled.get(counter);
+    // The kernel's entry goes too: else a later route of this source would take once more what has been moved.
+    if (unsettled !== undefined) this.#finish(counter, unsettled);
+    const first = counter * FIELDS.length;
+    this.#moved.fill(0n, first, first + FIELDS.length);
   }
 
-  #wentBefore(name: string, entry: RouteEntry, nowMs: number): CopyCounters {
-    const known = this.#before.get(name);
-    if (known?.settled === true) return known.flow;
-    const { source, group, incoming } = entry.route;
-    if (incoming === undefined) return NOTHING;
-    const key = this.#abi.newSourceKey(source, group, incoming);
-    const value = this.#recent.lookup(key);
-    const flow = value === undefined ? (known?.flow ?? NOTHING) : this.#abi.readRecent(value);
-    const settled = nowMs - entry.installedAtMs >= SETTLED_AFTER_MS;
-    if (settled) this.#recent.delete(key);
-    this.#moved.set(group, combine(this.#moved.get(group) ?? NOTHING, combine(flow, known?.flow ?? NOTHING, -1n), 1n));
-    this.#before.set(name, { flow, settled });
-    return flow;
+  /** Moves what has come in by now. */
+  settle(nowMs: number): void {
+    let left = READ_AT_ONCE;
+    for (const [counter, unsettled] of this.#unsettled) {
+      if (left-- === 0) return;
+      this.#moveNews(counter, unsettled);
+      if (nowMs - unsettled.installedAtMs >= SETTLED_AFTER_MS) this.#finish(counter, unsettled);
+    }
   }
-}
 
-function combine(a: CopyCounters, b: CopyCounters, sign: bigint): CopyCounters {
-  return map(a, (value, field) => value + sign * b[field]);
-}
+  /** What a route has counted, with what it took or without what it gave. */
+  corrected({ route, counter }: RouteEntry, counted: RouteCounters): RouteCounters {
+    const first = counter * FIELDS.length;
+    if ((this.#moved[first] ?? 0n) === 0n) return counted;
+    const result = { ...counted };
+    for (const [i, field] of FIELDS.entries()) {
+      const moved = this.#moved[first + i] ?? 0n;
+      const corrected = counted[field] + (route.source === 0 ? -moved : moved);
+      // What was counted may have been read a moment before what was moved.
+      result[field] = corrected < 0n ? 0n : corrected;
+    }
+    return result;
+  }
 
-function addTo(counters: Map<string, RouteCounters>, name: string, flow: CopyCounters): void {
-  const now = counters.get(name);
-  if (now !== undefined && flow.packets > 0n) counters.set(name, { ...now, ...combine(now, flow, 1n) });
-}
+  /** What it counted until now is shared out; what is still on its way shows only with those that take it. */
+  #starRemoved(group: Ipv4, star: Star): void {
+    for (const counter of star.takers) {
+      const unsettled = this.#unsettled.get(counter);
+      if (unsettled !== undefined) this.#moveNews(counter, unsettled);
+    }
+    star.installed = false;
+    this.#stars.delete(group);
+  }
 
-/** The (*,G) figures were read a moment before the per-source ones: never below zero. */
-function takeFrom(counters: Map<string, RouteCounters>, name: string, flow: CopyCounters): void {
-  const now = counters.get(name);
-  if (now === undefined || flow.packets === 0n) return;
-  counters.set(name, { ...now, ...map(combine(now, flow, -1n), (value) => (value < 0n ? 0n : value)) });
-}
+  #finish(counter: number, { key, star }: Unsettled): void {
+    this.#recent.delete(key);
+    this.#unsettled.delete(counter);
+    star.takers.delete(counter);
+  }
 
-function map(counters: CopyCounters, change: (value: bigint, field: keyof CopyCounters) => bigint): CopyCounters {
-  return {
-    packets: change(counters.packets, 'packets'),
-    bytes: change(counters.bytes, 'bytes'),
-    expected: change(counters.expected, 'expected'),
-    copies: change(counters.copies, 'copies'),
-    copyBytes: change(counters.copyBytes, 'copyBytes'),
-    failed: change(counters.failed, 'failed'),
-    dropped: change(counters.dropped, 'dropped'),
-  };
+  #moveNews(counter: number, unsettled: Unsettled): void {
+    const found = this.#recent.lookup(unsettled.key);
+    if (found === undefined) return;
+    const now = this.#abi.readRecent(found);
+    // Less than before: the entry made room for others and was made anew.
+    const before = now.packets < unsettled.moved.packets ? NOTHING : unsettled.moved;
+    unsettled.moved = now;
+    this.#add(counter, now, before);
+    if (unsettled.star.installed) this.#add(unsettled.star.counter, now, before);
+  }
+
+  #add(counter: number, now: CopyCounters, before: CopyCounters): void {
+    const first = counter * FIELDS.length;
+    this.#reserve(first + FIELDS.length);
+    // Words wrap as those of the kernel do: a difference may be negative, the sum is not.
+    for (const [i, field] of FIELDS.entries()) this.#moved[first + i] = (this.#moved[first + i] ?? 0n) + now[field] - before[field];
+  }
+
+  #reserve(words: number): void {
+    if (words <= this.#moved.length) return;
+    const larger = new BigUint64Array(Math.max(words, 2 * this.#moved.length));
+    larger.set(this.#moved);
+    this.#moved = larger;
+  }
 }

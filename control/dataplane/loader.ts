@@ -2,7 +2,7 @@
  * From the eBPF object file to programs and maps in the kernel, sized as asked, with everything in place that a program reads before the
  * first packet. Attaches only the programs that listen to the kernel's replication; ports come later.
  */
-import { BpfObject, possibleCpus } from '#bindings';
+import { BpfObject } from '#bindings';
 import type { BpfLink } from '#bindings';
 import { XmcastError, errorText } from '../errors';
 import { Abi } from './abi';
@@ -29,7 +29,7 @@ const OBSERVERS = ['xm_transmitted', 'xm_not_replicated'];
 export async function loadForwarder(path: string, sizes: ForwarderSizes, policers: Readonly<Record<PuntClass, PolicerSettings>>): Promise<Forwarder> {
   const object = open(path, sizes);
   try {
-    const abi = new Abi(object.btf, possibleCpus());
+    const abi = new Abi(object.btf);
     await object.load();
     writePolicers(object, abi, policers);
     object.map('xm_self').update(u32Key(0), u32Key(object.program('xm_ingress').id));

@@ -23,6 +23,8 @@ interface AttachedPort {
 
 export interface PortMaps {
   readonly ports: BpfMap;
+  /** The same for low interface indexes, by index. */
+  readonly fastPorts: BpfMap;
   readonly vports: BpfMap;
 }
 
@@ -60,14 +62,25 @@ export class PortTable {
     await this.remove(spec.vport);
     // Maps before programs: a program must never run over a port that is not in them.
     this.#maps.vports.update(u32Key(spec.vport), this.#abi.vport(spec));
-    this.#maps.ports.update(this.#abi.portKey(spec.ifindex), u32Key(spec.vport));
+    this.#name(spec.ifindex, spec.vport);
     try {
       this.#attached.set(spec.vport, await this.#attach(spec));
     } catch (error) {
-      this.#maps.ports.delete(this.#abi.portKey(spec.ifindex));
+      this.#forget(spec.ifindex);
       throw attachError(spec, error);
     }
     return true;
+  }
+
+  /** From now on this device is that vport to the programs. */
+  #name(ifindex: number, vport: VportId): void {
+    this.#maps.ports.update(this.#abi.portKey(ifindex), u32Key(vport));
+    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), u32Key(vport));
+  }
+
+  #forget(ifindex: number): void {
+    this.#maps.ports.delete(this.#abi.portKey(ifindex));
+    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), u32Key(0));
   }
 
   async #attach(spec: PortSpec): Promise<AttachedPort> {
@@ -87,7 +100,7 @@ export class PortTable {
     if (port === undefined) return;
     this.#attached.delete(vport);
     port.socket.close();
-    this.#maps.ports.delete(this.#abi.portKey(port.spec.ifindex));
+    this.#forget(port.spec.ifindex);
     rmSync(this.#pins.linkPath(vport), { force: true });
     try {
       await port.link.detach();

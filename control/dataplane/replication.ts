@@ -2,6 +2,7 @@
  * Replication groups in the kernel: makes the inner maps, installs them in the outer one in batches off the event loop, and writes their
  * slots. Grows before a size class runs dry, so that no join has to wait for a grace period. Which set has which group is GroupPool's.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BpfMap } from '#bindings';
 import type { BpfProgram } from '#bindings';
 import { errorText } from '../errors';
@@ -12,8 +13,10 @@ import { u32Key, u32Keys } from './keys';
 const BPF_MAP_TYPE_DEVMAP = 14;
 /** struct bpf_devmap_val: ifindex, program descriptor. */
 const DEVMAP_VALUE_BYTES = 8;
+/** Some ten microseconds each: made in one go, so many do not hold up what else there is to do. */
+const MADE_AT_ONCE = 128;
 /** Of each size class at the start. */
-const FIRST_GROUPS = 16;
+const FIRST_GROUPS = 8;
 
 export interface ReplicationOptions {
   /** The ARRAY_OF_MAPS, with outerEntries() entries. */
@@ -30,8 +33,8 @@ export interface ReplicationOptions {
 }
 
 /** Groups that rest need room beside those in use, and so do the spare ones of each class. */
-export function outerEntries(limit: number): number {
-  return limit + Math.max(5 * FIRST_GROUPS, limit >> 1);
+export function outerEntries(limit: number, ports: number): number {
+  return limit + Math.max(sizeClasses(ports).length * FIRST_GROUPS, limit >> 1);
 }
 
 export class Replication {
@@ -79,7 +82,7 @@ export class Replication {
   }
 
   #room(): number {
-    return outerEntries(this.#options.limit) - this.#maps.length;
+    return outerEntries(this.#options.limit, this.#options.ports) - this.#maps.length;
   }
 
   /** One batch: each single write into the outer map would wait for an RCU grace period of its own. */
@@ -88,6 +91,7 @@ export class Replication {
     const made: { readonly slots: number; readonly index: number }[] = [];
     for (const { slots, count } of wanted) {
       for (let i = Math.min(count, this.#room()); i > 0; i--) {
+        if (made.length % MADE_AT_ONCE === MADE_AT_ONCE - 1) await nextTurn();
         made.push({ slots, index: this.#maps.length });
         this.#maps.push(BpfMap.create({ type: BPF_MAP_TYPE_DEVMAP, name: 'xm_group', keySize: 4, valueSize: DEVMAP_VALUE_BYTES, maxEntries: slots }));
       }
@@ -100,14 +104,17 @@ export class Replication {
   #fill(group: number, vports: readonly VportId[]): void {
     const map = this.#maps[group];
     if (map === undefined) throw new RangeError(`replication group ${group} does not exist`);
+    const present: { readonly slot: number; readonly ifindex: number }[] = [];
     vports.forEach((vport, slot) => {
       const ifindex = this.#options.ifindexOf(vport);
       if (ifindex === undefined) map.delete(u32Key(slot));
-      else map.update(u32Key(slot), u32Keys([ifindex, this.#options.egress.fd]));
+      else present.push({ slot, ifindex });
     });
+    const values = u32Keys(present.flatMap(({ ifindex }) => [ifindex, this.#options.egress.fd]));
+    map.updateMany(u32Keys(present.map(({ slot }) => slot)), values, present.length);
   }
 
   #clear(group: number, slots: number): void {
-    for (let slot = 0; slot < slots; slot++) this.#maps[group]?.delete(u32Key(slot));
+    this.#maps[group]?.deleteMany(u32Keys(Array.from({ length: slots }, (_, slot) => slot)), slots);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The routes that are installed: writes one change at a time so that packets see the old route or the new one, never neither; keeps
- * the counter slot and the replication group of each. When something is refused the route that was there stays.
+ * The routes that are installed: writes changes so that packets see the old route or the new one, never neither; keeps the counter slot
+ * and the replication group of each. Changes of one kind that follow each other are one system call. When something is refused the route
+ * that was there stays.
  */
 import type { BpfMap } from '#bindings';
 import { errorText } from '../errors';
@@ -10,6 +11,7 @@ import type { Abi } from './abi';
 import type { RouteProblem } from './api';
 import type { CounterSlots } from './counter-slots';
 import type { Group, GroupPool } from './group-pool';
+import { RouteWriter } from './route-writer';
 
 export interface RouteEntry {
   readonly route: WantedRoute;
@@ -17,6 +19,8 @@ export interface RouteEntry {
   /** undefined: no outgoing interface. */
   readonly group: Group | undefined;
   readonly installedAtMs: number;
+  /** Counts installations: of two routes that had the same counter one after the other, the later has the greater. */
+  readonly serial: number;
 }
 
 export interface RouteTableParts {
@@ -24,91 +28,168 @@ export interface RouteTableParts {
   readonly groups: GroupPool;
   readonly slots: CounterSlots;
   readonly limit: number;
+  /** A route that was not there before. */
+  readonly onInstalled: (entry: RouteEntry) => void;
   /** A route has left the forwarder. */
-  readonly onRemoved: (name: string, entry: RouteEntry) => void;
+  readonly onRemoved: (entry: RouteEntry) => void;
+}
+
+/** Ready to be written: counter and group are its own. */
+interface Prepared {
+  readonly name: string;
+  readonly route: WantedRoute;
+  readonly before: RouteEntry | undefined;
+  readonly counter: number;
+  readonly group: Group | undefined;
 }
 
 export class RouteTable {
-  readonly #abi: Abi;
-  readonly #map: BpfMap;
-  readonly #groups: GroupPool;
-  readonly #slots: CounterSlots;
-  readonly #limit: number;
-  readonly #onRemoved: (name: string, entry: RouteEntry) => void;
+  readonly #parts: RouteTableParts;
+  readonly #writer: RouteWriter;
   readonly #entries = new Map<string, RouteEntry>();
+  readonly #byCounter: (RouteEntry | undefined)[] = [];
+  #serial = 0;
 
   constructor(abi: Abi, parts: RouteTableParts) {
-    this.#abi = abi;
-    this.#map = parts.map;
-    this.#groups = parts.groups;
-    this.#slots = parts.slots;
-    this.#limit = parts.limit;
-    this.#onRemoved = parts.onRemoved;
+    this.#parts = parts;
+    this.#writer = new RouteWriter(abi, parts.map);
   }
 
   get size(): number {
     return this.#entries.size;
   }
 
+  /** Of the route installed last. */
+  get serial(): number {
+    return this.#serial;
+  }
+
   entries(): IterableIterator<[string, RouteEntry]> {
     return this.#entries.entries();
   }
 
-  /** The problem when the change was refused. */
-  apply(change: RouteChange, nowMs: number): RouteProblem | undefined {
-    if (change.kind === 'remove') return this.#remove(change.key, nowMs);
-    try {
-      const problem = this.#set(change.route, nowMs);
-      return problem === undefined ? undefined : { source: change.route.source, group: change.route.group, problem };
-    } catch (error) {
-      return { source: change.route.source, group: change.route.group, problem: `write the route: ${errorText(error)}` };
-    }
+  /** By routeName(). */
+  entry(name: string): RouteEntry | undefined {
+    return this.#entries.get(name);
   }
 
-  #set(route: WantedRoute, nowMs: number): string | undefined {
-    const name = routeName(route.source, route.group);
-    const before = this.#entries.get(name);
-    if (before === undefined && this.#entries.size >= this.#limit) return `the route table is full (limits.routes is ${this.#limit})`;
-    const counter = before?.counter ?? this.#slots.take(nowMs);
-    if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
-    const group = route.outgoing.length === 0 ? undefined : this.#groups.acquire(route.outgoing, nowMs);
-    if (route.outgoing.length > 0 && group === undefined) {
-      if (before === undefined) this.#slots.giveBack(counter);
-      return `no replication group for ${route.outgoing.length} interfaces is free (limits.replication_groups is ${this.#groups.limit})`;
-    }
-    try {
-      this.#write(route, counter, group);
-    } catch (error) {
-      if (group !== undefined) this.#groups.release(group, nowMs);
-      if (before === undefined) this.#slots.giveBack(counter);
-      throw error;
-    }
-    if (before?.group !== undefined) this.#groups.release(before.group, nowMs);
-    this.#entries.set(name, { route, counter, group, installedAtMs: before?.installedAtMs ?? nowMs });
-    return undefined;
+  entryOfCounter(counter: number): RouteEntry | undefined {
+    return this.#byCounter[counter];
   }
 
-  #write(route: WantedRoute, counter: number, group: Group | undefined): void {
-    const value = this.#abi.route({
-      counter,
-      group: group?.index ?? 0,
-      incoming: route.incoming,
-      copies: route.outgoing.length,
-      learn: route.source === 0,
-      ttlThreshold: route.ttlThreshold ?? 0,
+  /** In order. Returns what was refused. */
+  apply(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[] {
+    const problems: RouteProblem[] = [];
+    for (let at = 0; at < changes.length; ) {
+      const run = runFrom(changes, at);
+      at = run.end;
+      this.#setAll(run.set, nowMs, problems);
+      this.#removeAll(run.removed, nowMs, problems);
+    }
+    return problems;
+  }
+
+  #setAll(routes: ReadonlyMap<string, WantedRoute>, nowMs: number, problems: RouteProblem[]): void {
+    const prepared: Prepared[] = [];
+    let added = 0;
+    for (const [name, route] of routes) {
+      const found = this.#prepare(name, route, nowMs, added);
+      if (typeof found === 'string') problems.push(problemOf(route, found));
+      else {
+        prepared.push(found);
+        if (found.before === undefined) added++;
+      }
+    }
+    const refusals = this.#writer.set(
+      prepared.map(({ route, counter, group }) => ({ route, counter, group: group?.index ?? 0 })),
+    );
+    prepared.forEach((one, i) => {
+      const refusal = refusals.get(i);
+      if (refusal === undefined) return this.#commit(one, nowMs);
+      this.#giveBack(one, nowMs);
+      problems.push(problemOf(one.route, `write the route: ${errorText(refusal)}`));
     });
-    this.#map.update(this.#abi.routeKey(route.source, route.group), value);
   }
 
-  #remove(key: RouteKey, nowMs: number): undefined {
-    const name = routeName(key.source, key.group);
-    const entry = this.#entries.get(name);
-    if (entry === undefined) return undefined;
-    this.#map.delete(this.#abi.routeKey(key.source, key.group));
-    this.#entries.delete(name);
-    this.#onRemoved(name, entry);
-    this.#slots.release(entry.counter, nowMs);
-    if (entry.group !== undefined) this.#groups.release(entry.group, nowMs);
-    return undefined;
+  /** The problem when it cannot be had. `added`: routes prepared before this one that are not in the table yet. */
+  #prepare(name: string, route: WantedRoute, nowMs: number, added: number): Prepared | string {
+    const { groups, slots, limit } = this.#parts;
+    const before = this.#entries.get(name);
+    if (before === undefined && this.#entries.size + added >= limit) return `the route table is full (limits.routes is ${limit})`;
+    const counter = before?.counter ?? slots.take(nowMs);
+    if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
+    if (route.outgoing.length === 0) return { name, route, before, counter, group: undefined };
+    const group = this.#acquire(route, nowMs);
+    if (typeof group === 'object') return { name, route, before, counter, group };
+    if (before === undefined) slots.giveBack(counter);
+    return group ?? `no replication group for ${route.outgoing.length} interfaces is free (limits.replication_groups is ${groups.limit})`;
   }
+
+  /** A sentence when the kernel refused a slot, undefined when there is no group left. */
+  #acquire(route: WantedRoute, nowMs: number): Group | string | undefined {
+    try {
+      return this.#parts.groups.acquire(route.outgoing, nowMs);
+    } catch (error) {
+      return `write the outgoing interfaces: ${errorText(error)}`;
+    }
+  }
+
+  #commit({ name, route, before, counter, group }: Prepared, nowMs: number): void {
+    if (before?.group !== undefined) this.#parts.groups.release(before.group, nowMs);
+    const { installedAtMs, serial } = before ?? { installedAtMs: nowMs, serial: ++this.#serial };
+    const entry: RouteEntry = { route, counter, group, installedAtMs, serial };
+    this.#entries.set(name, entry);
+    this.#byCounter[counter] = entry;
+    if (before === undefined) this.#parts.onInstalled(entry);
+  }
+
+  #giveBack({ before, counter, group }: Prepared, nowMs: number): void {
+    if (group !== undefined) this.#parts.groups.release(group, nowMs);
+    if (before === undefined) this.#parts.slots.giveBack(counter);
+  }
+
+  #removeAll(keys: ReadonlyMap<string, RouteKey>, nowMs: number, problems: RouteProblem[]): void {
+    const found = [...keys].filter(([name]) => this.#entries.has(name));
+    const refusals = this.#writer.remove(found.map(([, key]) => key));
+    found.forEach(([name, key], i) => {
+      const refusal = refusals.get(i);
+      if (refusal === undefined) this.#forget(name, nowMs);
+      else problems.push(problemOf(key, `remove the route: ${errorText(refusal)}`));
+    });
+  }
+
+  #forget(name: string, nowMs: number): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#entries.delete(name);
+    this.#byCounter[entry.counter] = undefined;
+    this.#parts.onRemoved(entry);
+    this.#parts.slots.release(entry.counter, nowMs);
+    if (entry.group !== undefined) this.#parts.groups.release(entry.group, nowMs);
+  }
+}
+
+function problemOf({ source, group }: RouteKey, problem: string): RouteProblem {
+  return { source, group, problem };
+}
+
+interface Run {
+  /** By routeName(): of several changes of one route the last stands. One of the two is empty. */
+  readonly set: ReadonlyMap<string, WantedRoute>;
+  readonly removed: ReadonlyMap<string, RouteKey>;
+  /** Where the next run begins. */
+  readonly end: number;
+}
+
+/** Changes of one kind that follow each other. */
+function runFrom(changes: readonly RouteChange[], start: number): Run {
+  const set = new Map<string, WantedRoute>();
+  const removed = new Map<string, RouteKey>();
+  const kind = changes[start]?.kind;
+  let end = start;
+  for (let change = changes[end]; change?.kind === kind && change !== undefined; change = changes[++end]) {
+    if (change.kind === 'set') set.set(routeName(change.route.source, change.route.group), change.route);
+    else removed.set(routeName(change.key.source, change.key.group), change.key);
+  }
+  return { set, removed, end };
 }

@@ -1,15 +1,23 @@
 /**
  * Routes as the multicast routing base wants them and a data plane installs them.
  */
-import type { Ipv4 } from '../protocol/packet/address';
+import { formatPrefix, type Ipv4, type Ipv4Prefix } from '../protocol/packet/address';
 
 /** A port as everything above the driver knows it: a small integer, 1 to the limit of the forwarder. */
 export type VportId = number;
 
+/**
+ * (S,G), or (*,G) with source 0. With a length, a range: those come below every (S,G) and (*,G), the longest group first, then the longest
+ * source.
+ */
 export interface RouteKey {
   /** 0: (*,G). */
   readonly source: Ipv4;
   readonly group: Ipv4;
+  /** Bits of the source that count. Default: 32, or 0 with source 0. */
+  readonly sourceLength?: number;
+  /** Bits of the group that count. Default 32. */
+  readonly groupLength?: number;
 }
 
 /** A route as the multicast routing base wants it. */
@@ -27,4 +35,22 @@ export type RouteChange = { readonly kind: 'set'; readonly route: WantedRoute } 
 /** The key of a route in maps of JavaScript: source and group need 60 bits, more than a number holds exactly. */
 export function routeName(source: Ipv4, group: Ipv4): string {
   return `${source}/${group}`;
+}
+
+export function isRange(key: RouteKey): boolean {
+  return key.sourceLength !== undefined || key.groupLength !== undefined;
+}
+
+export function rangeOf(key: RouteKey): { readonly group: Ipv4Prefix; readonly source: Ipv4Prefix } {
+  return {
+    group: { address: key.group, length: key.groupLength ?? 32 },
+    source: { address: key.source, length: key.sourceLength ?? (key.source === 0 ? 0 : 32) },
+  };
+}
+
+/** As routeName(), for ranges too. */
+export function nameOf(key: RouteKey): string {
+  if (!isRange(key)) return routeName(key.source, key.group);
+  const { group, source } = rangeOf(key);
+  return `${formatPrefix(source)} ${formatPrefix(group)}`;
 }

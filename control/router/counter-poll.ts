@@ -1,14 +1,14 @@
 /**
  * Reads all counters at an interval and on demand, one read at a time, and keeps the newest two for rates. Interprets nothing.
  */
-import type { CounterSnapshot, Dataplane, RouteCounters } from '../dataplane/api';
+import { NO_COUNTERS, type CounterSnapshot, type Dataplane, type RouteCounters } from '../dataplane/api';
 import type { Clock } from '../kernel/clock';
 import type { Log } from '../log';
 
 /** Rates over a shorter time than this would jump. */
 const SHORTEST_RATE_MS = 200;
 const BITS_PER_BYTE = 8;
-const NO_COUNTERS: CounterSnapshot = { routes: new Map(), vports: new Map() };
+const NO_RATE: Rate = { packetsPerSecond: 0, bitsPerSecond: 0 };
 
 interface Reading {
   readonly snapshot: CounterSnapshot;
@@ -21,18 +21,21 @@ export interface Rate {
   readonly bitsPerSecond: number;
 }
 
+/** What is done with a read; the next one waits for it. */
+type ReadHandler = (current: CounterSnapshot, previous: CounterSnapshot) => Promise<void>;
+
 export class CounterPoll {
   readonly #dataplane: Dataplane;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #onRead: (current: CounterSnapshot, previous: CounterSnapshot) => void;
+  readonly #onRead: ReadHandler;
   #current: Reading;
   /** Old enough to measure a rate against. */
   #base: Reading;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(dataplane: Dataplane, clock: Clock, log: Log, onRead: (current: CounterSnapshot, previous: CounterSnapshot) => void) {
+  constructor(dataplane: Dataplane, clock: Clock, log: Log, onRead: ReadHandler) {
     this.#dataplane = dataplane;
     this.#clock = clock;
     this.#log = log;
@@ -63,11 +66,11 @@ export class CounterPoll {
     return this.#running;
   }
 
-  rateOf(name: string): Rate {
-    const now = this.#current.snapshot.routes.get(name);
+  /** `now`: the route's counters in the newest snapshot. */
+  rateOf(name: string, now: RouteCounters): Rate {
     const seconds = (this.#current.atMs - this.#base.atMs) / 1000;
-    if (now === undefined || seconds <= 0) return { packetsPerSecond: 0, bitsPerSecond: 0 };
-    const before = this.#base.snapshot.routes.get(name);
+    if (seconds <= 0) return NO_RATE;
+    const before = this.#base.snapshot.route(name);
     return {
       packetsPerSecond: Number(positive(now, before, 'packets')) / seconds,
       bitsPerSecond: (Number(positive(now, before, 'bytes')) * BITS_PER_BYTE) / seconds,
@@ -85,7 +88,7 @@ export class CounterPoll {
     const previous = this.#current;
     if (previous.atMs - this.#base.atMs >= SHORTEST_RATE_MS || reading.atMs - previous.atMs >= SHORTEST_RATE_MS) this.#base = previous;
     this.#current = reading;
-    this.#onRead(snapshot, previous.snapshot);
+    await this.#onRead(snapshot, previous.snapshot);
   }
 }
 

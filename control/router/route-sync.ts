@@ -1,23 +1,58 @@
 /**
  * Hands changes of the wanted routes to the data plane, remembers which it refused and tries those again. Refusals are logged once each.
+ *
+ * A few changes are written at once. Many wait in a queue that is written piece by piece with other things in between; a few that come
+ * meanwhile do not wait for them, except for what waits of their own groups, which is written first. A long list has to be taken into the
+ * queue first, also piece by piece; as long as that takes everything lines up behind it, so that the later change of a route wins.
  */
 import type { Dataplane } from '../dataplane/api';
-import type { Mrib } from '../mrib/mrib';
 import { routeName } from '../mrib/route';
-import type { RouteChange, WantedRoute } from '../mrib/route';
+import type { RouteChange, RouteKey } from '../mrib/route';
 import { formatIpv4 } from '../protocol/packet/address';
 import type { Log } from '../log';
+import { keyOf, RouteQueue, weightOf } from './route-queue';
+
+/** Written in one go: some 256 routes that share their sets of interfaces, or three with new sets of 256. */
+const SLICE_WEIGHT = 256;
+/** Slices are written one after the other for about so long before others have their turn. */
+const TURN_MS = 1;
+/** Refused routes that are tried again in one go; the others have their turn next time. */
+const RETRIED_AT_ONCE = 1024;
+
+export interface RouteSyncOptions {
+  readonly dataplane: Dataplane;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  /** Changes that had to wait have been written. */
+  readonly onWritten: () => void;
+}
+
+/** Not in the queue yet. */
+interface LongList {
+  readonly changes: readonly RouteChange[];
+  readonly wantedAtMs: number;
+  /** So many, from the first, are in the queue. */
+  taken: number;
+}
+
+interface Refused {
+  readonly change: RouteChange;
+  readonly problem: string;
+}
 
 export class RouteSync {
-  readonly #dataplane: Dataplane;
-  readonly #log: Log;
-  readonly #problems = new Map<string, string>();
+  readonly #options: RouteSyncOptions;
+  /** By routeName(), those not tried again for longest first. */
+  readonly #refusals = new Map<string, Refused>();
   readonly #since = new Map<string, number>();
+  readonly #lists: LongList[] = [];
+  readonly #queue = new RouteQueue();
+  #turn: NodeJS.Immediate | undefined;
   #refused = 0n;
+  #closed = false;
 
-  constructor(dataplane: Dataplane, log: Log) {
-    this.#dataplane = dataplane;
-    this.#log = log;
+  constructor(options: RouteSyncOptions) {
+    this.#options = options;
   }
 
   /** Since the start. */
@@ -26,11 +61,18 @@ export class RouteSync {
   }
 
   get problemCount(): number {
-    return this.#problems.size;
+    return this.#refusals.size;
   }
 
-  problemOf(name: string): string {
-    return this.#problems.get(name) ?? '';
+  /** Changes that are not written yet. */
+  get waiting(): number {
+    return this.#lists.reduce((sum, { changes, taken }) => sum + changes.length - taken, this.#queue.length);
+  }
+
+  /** Why the route is not installed as wanted; empty when it is, or when it is not known yet that it waits. */
+  problemOf(key: RouteKey): string {
+    if (this.#queue.has(key)) return 'not written yet: many changes were before it';
+    return this.#refusals.get(nameOf(key))?.problem ?? '';
   }
 
   /** When the route was first wanted. */
@@ -39,34 +81,118 @@ export class RouteSync {
   }
 
   apply(changes: readonly RouteChange[], nowMs: number): void {
-    if (changes.length === 0) return;
-    const refused = new Map(this.#dataplane.applyRoutes(changes, nowMs).map((found) => [routeName(found.source, found.group), found.problem]));
-    for (const change of changes) {
-      const { source, group } = change.kind === 'set' ? change.route : change.key;
-      const name = routeName(source, group);
-      if (change.kind === 'remove') this.#since.delete(name);
-      else if (!this.#since.has(name)) this.#since.set(name, nowMs);
-      this.#note(name, source, group, refused.get(name));
+    if (changes.length === 0 || this.#closed) return;
+    if (this.#lists.length > 0 || changes.length > SLICE_WEIGHT) {
+      this.#lists.push({ changes, wantedAtMs: nowMs, taken: 0 });
+      this.#planTurn();
+      return;
     }
+    for (const change of changes) this.#rememberAge(change, nowMs);
+    this.#submit(changes, nowMs);
   }
 
   /** Room may have been made for routes that were refused. */
-  retry(mrib: Mrib, nowMs: number): void {
-    if (this.#problems.size === 0) return;
-    const again: WantedRoute[] = [];
-    for (const route of mrib.wantedRoutes()) if (this.#problems.has(routeName(route.source, route.group))) again.push(route);
-    this.apply(again.map((route) => ({ kind: 'set', route })), nowMs);
+  retry(nowMs: number): void {
+    // What is still to come may be newer.
+    if (this.#lists.length > 0) return;
+    const again: Refused[] = [];
+    for (const refused of this.#refusals.values()) {
+      if (again.length === RETRIED_AT_ONCE) break;
+      again.push(refused);
+    }
+    for (const refused of again) this.#moveToEnd(refused);
+    // What waits is newer.
+    const changes = again.map(({ change }) => change).filter((change) => !this.#queue.has(keyOf(change)));
+    if (changes.length > 0) this.#submit(changes, nowMs);
   }
 
-  #note(name: string, source: number, group: number, problem: string | undefined): void {
+  /** What waits is not written any more. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#lists.length = 0;
+    this.#queue.clear();
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    this.#turn = undefined;
+  }
+
+  #submit(changes: readonly RouteChange[], nowMs: number): void {
+    const groups = this.#queue.length === 0 ? [] : [...new Set(changes.map((change) => keyOf(change).group))];
+    const waiting = groups.reduce((sum, group) => sum + this.#queue.weightOfGroup(group), 0);
+    const isSmall = weigh(changes) + waiting <= SLICE_WEIGHT;
+    if (isSmall && waiting === 0) return this.#write(changes, nowMs);
+    for (const change of changes) this.#queue.add(change);
+    if (isSmall) this.#write(groups.flatMap((group) => this.#queue.takeGroup(group)), nowMs);
+    this.#planTurn();
+  }
+
+  get #idle(): boolean {
+    return this.#lists.length === 0 && this.#queue.length === 0;
+  }
+
+  #planTurn(): void {
+    if (!this.#idle) this.#turn ??= setImmediate(() => this.#takeTurn());
+  }
+
+  #takeTurn(): void {
+    this.#turn = undefined;
+    const { nowMs, onWritten } = this.#options;
+    const untilMs = nowMs() + TURN_MS;
+    do this.#takeStep(nowMs());
+    while (!this.#idle && nowMs() < untilMs);
+    this.#planTurn();
+    onWritten();
+  }
+
+  #takeStep(nowMs: number): void {
+    const [list] = this.#lists;
+    if (list === undefined) return this.#write(this.#queue.takeSlice(SLICE_WEIGHT), nowMs);
+    const end = list.taken + SLICE_WEIGHT;
+    for (const change of list.changes.slice(list.taken, end)) {
+      this.#rememberAge(change, list.wantedAtMs);
+      this.#queue.add(change);
+    }
+    list.taken = end;
+    if (end >= list.changes.length) this.#lists.shift();
+  }
+
+  #write(changes: readonly RouteChange[], nowMs: number): void {
+    const problems = new Map(this.#options.dataplane.applyRoutes(changes, nowMs).map((found) => [nameOf(found), found.problem]));
+    if (problems.size === 0 && this.#refusals.size === 0) return;
+    for (const change of changes) this.#note(change, problems.get(nameOf(keyOf(change))));
+  }
+
+  #note(change: RouteChange, problem: string | undefined): void {
+    const key = keyOf(change);
+    const name = nameOf(key);
     if (problem === undefined) {
-      this.#problems.delete(name);
+      this.#refusals.delete(name);
       return;
     }
-    if (this.#problems.get(name) === problem) return;
-    this.#problems.set(name, problem);
+    const known = this.#refusals.get(name);
+    this.#refusals.set(name, { change, problem });
+    if (known?.problem === problem) return;
     this.#refused++;
-    const route = `(${source === 0 ? '*' : formatIpv4(source)}, ${formatIpv4(group)})`;
-    this.#log.warn({ route, problem }, `route ${route} refused: ${problem}`);
+    const route = `(${key.source === 0 ? '*' : formatIpv4(key.source)}, ${formatIpv4(key.group)})`;
+    this.#options.log.warn({ route, problem }, `route ${route} refused: ${problem}`);
   }
+
+  #rememberAge(change: RouteChange, nowMs: number): void {
+    const name = nameOf(keyOf(change));
+    if (change.kind === 'remove') this.#since.delete(name);
+    else if (!this.#since.has(name)) this.#since.set(name, nowMs);
+  }
+
+  #moveToEnd(refused: Refused): void {
+    const name = nameOf(keyOf(refused.change));
+    this.#refusals.delete(name);
+    this.#refusals.set(name, refused);
+  }
+}
+
+function nameOf({ source, group }: RouteKey): string {
+  return routeName(source, group);
+}
+
+function weigh(changes: readonly RouteChange[]): number {
+  return changes.reduce((sum, change) => sum + weightOf(change), 0);
 }

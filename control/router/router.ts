@@ -2,6 +2,7 @@
  * The router: interfaces, memberships and sources come together here and leave as routes. Everything runs in the order in which it
  * arrives, on one event loop; decisions are made in protocol/ and mrib/, this file only carries them from one to the other.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../config/settings';
 import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
@@ -9,7 +10,6 @@ import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import type { KernelView } from '../kernel/kernel-view';
 import { Mrib, type MribSettings } from '../mrib/mrib';
-import { routeName } from '../mrib/route';
 import type { RouteKey, VportId } from '../mrib/route';
 import type { IgmpEffect } from '../protocol/igmp/router/api';
 import { readEthernetHeader } from '../protocol/packet/ethernet';
@@ -20,6 +20,8 @@ import { Port } from './port';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
 
+/** After so many others have their turn. */
+const MANY_AT_ONCE = 256;
 const IPV4_SOURCE_OFFSET = 12;
 const IPV4_DESTINATION_OFFSET = 16;
 const IPV4_HEADER_BYTES = 20;
@@ -70,7 +72,7 @@ export class Router {
     this.#byVport = new Map(this.ports.map((port) => [port.vport, port]));
     const reversePath = new RouterReversePath(this.ports, (address) => kernel.lookupRoute(address));
     this.mrib = new Mrib(mribSettings(settings), reversePath);
-    this.routes = new RouteSync(dataplane, log);
+    this.routes = new RouteSync({ dataplane, log, nowMs: deps.nowMs, onWritten: () => this.#planHousekeeping(this.#nowMs()) });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
   }
@@ -102,6 +104,7 @@ export class Router {
     this.#driver.close();
     await this.counters.close();
     await Promise.all(this.ports.map((port) => port.close()));
+    this.routes.close();
   }
 
   #sourceSeen(port: Port, punt: Punt): void {
@@ -119,7 +122,7 @@ export class Router {
   #sendOn(punt: Punt, { source, group }: RouteKey): void {
     const route = this.mrib.wantedRoute(source, group);
     if (route?.incoming !== punt.vport || route.outgoing.length === 0 || punt.frame.length < punt.frameBytes) return;
-    if (this.routes.problemOf(routeName(source, group)) !== '') return;
+    if (this.routes.problemOf(route) !== '') return;
     this.#options.dataplane.resend(punt.vport, punt.frame).catch((error: unknown) => {
       this.#options.log.debug({ error: errorText(error) }, 'send the first packet of a flow on');
     });
@@ -165,15 +168,15 @@ export class Router {
     this.#planHousekeeping(nowMs);
   }
 
-  #countersRead(current: CounterSnapshot, previous: CounterSnapshot): void {
+  async #countersRead(current: CounterSnapshot, previous: CounterSnapshot): Promise<void> {
+    for (const active of current.activeSince(previous)) {
+      this.mrib.sourcesActive(active, this.#nowMs());
+      if (active.length >= MANY_AT_ONCE) await nextTurn();
+    }
+    if (this.#closed) return;
     const nowMs = this.#nowMs();
-    const active = [...this.mrib.wantedRoutes()].filter((route) => {
-      const name = routeName(route.source, route.group);
-      return current.routes.get(name)?.packets !== previous.routes.get(name)?.packets;
-    });
-    this.mrib.sourcesActive(active, nowMs);
     this.routes.apply(this.mrib.expireSources(nowMs), nowMs);
-    this.routes.retry(this.mrib, nowMs);
+    this.routes.retry(nowMs);
     for (const port of this.ports) port.retry();
     this.#planHousekeeping(nowMs);
   }

@@ -65,7 +65,7 @@ export class RouterState implements StateSource {
     const nowMs = clock.nowMs();
     return [...router.mrib.wantedRoutes()].map((route) => {
       const name = routeName(route.source, route.group);
-      const problem = router.routes.problemOf(name);
+      const problem = router.routes.problemOf(route);
       const ageMs = nowMs - (router.routes.sinceMs(name) ?? nowMs);
       return { source: route.source, group: route.group, ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
     });
@@ -76,7 +76,7 @@ export class RouterState implements StateSource {
     const readAtMs = counters.readAtWallMs;
     return [...mrib.wantedRoutes()].map((route) => {
       const name = routeName(route.source, route.group);
-      const found = counters.snapshot.routes.get(name) ?? NO_ROUTE_COUNTERS;
+      const found = counters.snapshot.route(name) ?? NO_ROUTE_COUNTERS;
       return {
         source: route.source,
         group: route.group,
@@ -91,7 +91,7 @@ export class RouterState implements StateSource {
         skippedPackets: skippedCopies(found),
         wrongInterfacePackets: found.wrongInterface,
         ttlDroppedPackets: found.ttlDrops,
-        ...counters.rateOf(name),
+        ...counters.rateOf(name, found),
         readAtMs,
       };
     });
@@ -125,7 +125,7 @@ export class RouterState implements StateSource {
       addresses: link?.addresses ?? [],
       mtu: link?.mtu ?? 0,
       ttlThreshold: port.settings.ttlThreshold,
-      ...this.#counters(router.counters.snapshot.vports.get(port.vport)),
+      ...this.#counters(router.counters.snapshot.vport(port.vport)),
       querier: port.igmp?.querier(clock.nowMs()),
       memberships: port.igmp?.membershipCount ?? 0,
       igmpVersion: port.settings.igmp.version,

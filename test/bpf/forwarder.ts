@@ -1,5 +1,5 @@
 /** The eBPF object loaded for a test, with its maps at hand. Packets come in by the loopback device, which is vport 1. */
-import { BpfMap, BpfObject, type BpfProgram, possibleCpus } from '#bindings';
+import { BpfMap, BpfObject, type BpfProgram } from '#bindings';
 import { Abi, type InstalledRoute } from '../../control/dataplane/abi';
 import { PUNT_CLASSES, type RouteCounters, type VportCounters } from '../../control/dataplane/api';
 import { u32Key, u32Keys } from '../../control/dataplane/keys';
@@ -22,7 +22,7 @@ export class Forwarder {
   private constructor(object: BpfObject, groups: BpfMap[]) {
     this.#object = object;
     this.#groups = groups;
-    this.abi = new Abi(object.btf, possibleCpus());
+    this.abi = new Abi(object.btf);
     this.ingress = object.program('xm_ingress');
     this.egress = object.program('xm_egress');
   }
@@ -34,7 +34,7 @@ export class Forwarder {
     await object.map('xm_groups').updateBatch(u32Keys([0, 1]), u32Keys(groups.map(({ fd }) => fd)), groups.length);
     const forwarder = new Forwarder(object, groups);
     forwarder.setVport({});
-    object.map('xm_ports').update(forwarder.abi.portKey(LOOPBACK_IFINDEX), u32Key(VPORT));
+    object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), u32Key(VPORT));
     for (const [i] of PUNT_CLASSES.entries()) forwarder.setPolicer(i, 1000, 1000);
     return forwarder;
   }
@@ -55,7 +55,7 @@ export class Forwarder {
   }
 
   setRoute(source: string, group: string, route: Partial<InstalledRoute>): void {
-    const value = this.abi.route({ counter: 0, group: 0, incoming: VPORT, copies: 1, learn: false, ttlThreshold: 0, ...route });
+    const value = this.abi.route({ counter: 0, group: 0, incoming: VPORT, copies: 2, learn: false, ttlThreshold: 0, ...route });
     this.#object.map('xm_routes').update(this.abi.routeKey(source === '*' ? 0 : ip(source), ip(group)), value);
   }
 
@@ -65,7 +65,7 @@ export class Forwarder {
   }
 
   removePort(): void {
-    this.#object.map('xm_ports').delete(this.abi.portKey(LOOPBACK_IFINDEX));
+    this.#object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), u32Key(0));
   }
 
   run(data: Uint8Array): { verdict: number; out: Uint8Array } {
@@ -78,15 +78,17 @@ export class Forwarder {
   }
 
   route(counter = 0): RouteCounters {
-    const value = this.#object.map('xm_route_stats').lookup(u32Key(counter));
+    const map = this.#object.map('xm_route_stats');
+    const value = map.lookup(u32Key(counter));
     if (value === undefined) throw new Error(`no counter ${counter}`);
-    return this.abi.readRouteCounters(value, 0);
+    return this.abi.readRouteCounters(sumOverCpus(value, map), 0);
   }
 
   vport(): VportCounters {
-    const value = this.#object.map('xm_vport_stats').lookup(u32Key(VPORT));
+    const map = this.#object.map('xm_vport_stats');
+    const value = map.lookup(u32Key(VPORT));
     if (value === undefined) throw new Error('no vport counters');
-    return this.abi.readVportCounters(value, 0);
+    return this.abi.readVportCounters(sumOverCpus(value, map), 0);
   }
 
   /** Only reasons that have occurred. */
@@ -115,6 +117,14 @@ export class Forwarder {
     this.#object.close();
     for (const group of this.#groups) group.close();
   }
+}
+
+/** A value of a per-CPU map, as words. */
+function sumOverCpus(value: Uint8Array, map: BpfMap): BigUint64Array {
+  const words = new BigUint64Array(value.slice().buffer);
+  const sums = new BigUint64Array(map.info.valueSize / 8);
+  words.forEach((word, i) => (sums[i % sums.length] = (sums[i % sums.length] ?? 0n) + word));
+  return sums;
 }
 
 function nonZero(labels: readonly string[], values: readonly bigint[]): Record<string, number> {

@@ -88,6 +88,12 @@ test('bytes are those of the IP packet, without Ethernet header and padding', ()
   expect(forwarder.vport().rxBytes).toBe(IP_BYTES);
 });
 
+test('one copy needs no broadcast; when its slot is empty nothing leaves', () => {
+  forwarder.setRoute(S, G, { copies: 1 });
+  expect(forwarder.run(frame()).verdict).toBe(XDP.DROP);
+  expect(forwarder.route()).toMatchObject({ packets: 1n, expected: 1n, copies: 0n });
+});
+
 test('a frame too large to be cloned is dropped', () => {
   forwarder.setRoute(S, G, {});
   expect(forwarder.run(frame({ payload: 3400 - ETHERNET_BYTES - 28 })).verdict).toBe(XDP.REDIRECT);

@@ -4,7 +4,7 @@ import { benchFrame, FIRST_SOURCE, frameBytesOf, generatorState, groupOf, stride
 import { heldAgainstTargets, pairedRatios, spread, type Cell, type Spread } from '../../bench/forward/results';
 
 const always = (value: number): Spread => ({ median: value, min: value, max: value });
-const nothing = { copiesPerSecond: always(1), nsPerPacket: 1, nsPerCopy: 1, lost: 0 };
+const nothing = { copiesPerSecond: always(1), copiesPerWallSecond: always(1), nsPerPacket: 1, nsPerCopy: 1, lost: 0 };
 
 function cell(ports: number, overKernel: number, overBare: number): Cell {
   const contenders = { xmcast: nothing, kernel: nothing, bare: nothing };
@@ -60,6 +60,16 @@ test('the kernel forwarder is a target from 4 ports, the bare broadcast always',
 
 test('a full table may cost 1.3 times one route', () => {
   const fill = { elapsedMs: 1, heapBytes: 1 };
-  const table = { routes: 128_000, ports: 4, frameBytes: 60, oneRouteNsPerPacket: 1000, allRoutesNsPerPacket: 1310, ratio: always(1.31), fill };
-  expect(heldAgainstTargets([], table)).toEqual([{ target: 'a packet with 128000 routes costs at most 1.3 x one with one route', value: 1.31, met: false }]);
+  const table = {
+    routes: 128_000,
+    ports: 4,
+    frameBytes: 60,
+    oneRouteNsPerPacket: 1000,
+    allRoutesNsPerPacket: 1310,
+    ratio: always(1.31),
+    fill,
+  };
+  expect(heldAgainstTargets([], table)).toEqual([
+    { target: 'a packet with 128000 routes costs at most 1.3 x one with one route', value: 1.31, met: false },
+  ]);
 });

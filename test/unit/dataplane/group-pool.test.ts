@@ -60,6 +60,17 @@ test('a group rests before it is emptied and reused: packets may still be in it'
   expect(groups.acquire([3], GROUP_REST_MS)?.index).toBe(group.index);
 });
 
+test('a set that comes back while its group rests has it again at once, with its slots written anew', () => {
+  const { groups, maps } = pool([{ slots: 4, count: 1 }]);
+  const group = groups.acquire([1, 2], 0) as Group;
+  groups.release(group, 0);
+  maps.set(group.index, [1, undefined]);
+  expect(groups.acquire([1, 2], 10)?.index).toBe(group.index);
+  expect(maps.get(group.index)).toEqual([1, 2]);
+  expect(groups.tick(GROUP_REST_MS * 2)).toBeUndefined();
+  expect(maps.get(group.index)).toEqual([1, 2]);
+});
+
 test('the group stays as long as one of its users does', () => {
   const { groups } = pool();
   const group = groups.acquire([1], 0) as Group;
@@ -109,10 +120,14 @@ test('a class calls for more maps before it is dry, as many again as it has', ()
 });
 
 test('size classes reach the number of ports, whatever it is', () => {
-  expect(sizeClasses(3)).toEqual([4]);
-  expect(sizeClasses(33)).toEqual([4, 16, 64]);
-  expect(sizeClasses(1024)).toEqual([4, 16, 64, 256, 1024]);
-  expect(sizeClasses(1500)).toEqual([4, 16, 64, 256, 1024, 1500]);
+  expect(sizeClasses(1)).toEqual([1]);
+  expect(sizeClasses(5)).toEqual([1, 2, 3, 4, 6]);
+  for (let ports = 1; ports <= 1500; ports++) {
+    const classes = sizeClasses(ports);
+    expect(classes.at(-1)).toBeGreaterThanOrEqual(ports);
+    // No set wastes more than half as many slots again as it has.
+    expect(classes.find((slots) => slots >= ports)).toBeLessThanOrEqual(ports * 1.5 + 0.5);
+  }
 });
 
 test('any history: a group in use always holds exactly its set, and no index is handed out twice', () => {

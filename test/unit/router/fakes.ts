@@ -63,7 +63,15 @@ export class FakeDataplane implements Dataplane {
   readCounters(): Promise<CounterSnapshot> {
     const zero = PUNT_CLASSES.map(() => 0n);
     const vport = { rxPackets: 7n, rxBytes: 700n, resentPackets: 0n, acceptedPackets: 4n, txPackets: 0n, txBytes: 0n, drops: [3n], punts: zero, puntsPoliced: zero, puntsLost: zero };
-    return Promise.resolve({ routes: new Map(this.counters), vports: new Map([[1, vport]]) });
+    const routes = new Map(this.counters);
+    return Promise.resolve({
+      route: (name) => routes.get(name),
+      vport: (id) => (id === 1 ? vport : undefined),
+      routeNames: () => routes.keys(),
+      activeSince: (earlier) => [
+        [...this.routes].filter(([name]) => routes.get(name)?.packets !== earlier.route(name)?.packets).map(([, route]) => route),
+      ],
+    });
   }
 
   readonly resent: { readonly vport: VportId; readonly frame: Uint8Array }[] = [];

@@ -1,0 +1,81 @@
+/**
+ * The counters of one read as the data plane holds them: words by counter slot, put together for a route only when somebody asks. Which
+ * slot a route has is looked up then; a route that came after the read is told apart by its serial number. What a route took over from
+ * (*,G) is added as known when asked: so a rate between two snapshots does not jump where packets were moved.
+ */
+import type { RouteKey, VportId } from '../mrib/route';
+import type { Abi } from './abi';
+import type { CounterSnapshot, RouteCounters, VportCounters } from './api';
+import type { Handover } from './handover';
+import type { RouteTable } from './routes';
+
+/** Keys in one piece of activeSince(). */
+const PIECE = 1024;
+const HALVES_OF_A_WORD = 2;
+
+export interface SnapshotParts {
+  readonly abi: Abi;
+  readonly routes: Pick<RouteTable, 'entry' | 'entryOfCounter' | 'entries'>;
+  readonly handover: Pick<Handover, 'corrected'>;
+  /** RouteTable.serial when the read began. */
+  readonly serial: number;
+  /** By counter slot and by vport, summed over the CPUs. */
+  readonly routeWords: BigUint64Array;
+  readonly vportWords: BigUint64Array;
+}
+
+export class BpfCounterSnapshot implements CounterSnapshot {
+  readonly #parts: SnapshotParts;
+
+  constructor(parts: SnapshotParts) {
+    this.#parts = parts;
+  }
+
+  route(name: string): RouteCounters | undefined {
+    const { abi, routes, handover, serial, routeWords } = this.#parts;
+    const entry = routes.entry(name);
+    if (entry === undefined || entry.serial > serial) return undefined;
+    return handover.corrected(entry, abi.readRouteCounters(routeWords, entry.counter));
+  }
+
+  vport(vport: VportId): VportCounters | undefined {
+    const { abi, vportWords } = this.#parts;
+    if (!Number.isInteger(vport) || vport < 1 || vport >= vportWords.length / abi.vportCounterWords) return undefined;
+    return abi.readVportCounters(vportWords, vport);
+  }
+
+  *routeNames(): Iterable<string> {
+    for (const [name, { serial }] of this.#parts.routes.entries()) if (serial <= this.#parts.serial) yield name;
+  }
+
+  *activeSince(earlier: CounterSnapshot): Iterable<readonly RouteKey[]> {
+    const { abi, routes } = this.#parts;
+    const { first, stride } = abi.packetsWord;
+    const now = this.#halves();
+    const before = earlier instanceof BpfCounterSnapshot ? earlier.#halves() : new Uint32Array(0);
+    let keys: RouteKey[] = [];
+    let slot = 0;
+    for (let at = HALVES_OF_A_WORD * first; at < now.length; at += HALVES_OF_A_WORD * stride, slot++) {
+      if (!differs(now, before, at)) continue;
+      const route = routes.entryOfCounter(slot)?.route;
+      if (route === undefined) continue;
+      keys.push(route);
+      if (keys.length < PIECE) continue;
+      yield keys;
+      keys = [];
+    }
+    if (keys.length > 0) yield keys;
+  }
+
+  /** Words as two numbers: comparing them makes no bigints. */
+  #halves(): Uint32Array {
+    const { buffer, byteOffset, length } = this.#parts.routeWords;
+    return new Uint32Array(buffer, byteOffset, HALVES_OF_A_WORD * length);
+  }
+}
+
+/** A word the earlier read did not reach was zero. */
+function differs(now: Uint32Array, before: Uint32Array, at: number): boolean {
+  if (at >= before.length) return now[at] !== 0 || now[at + 1] !== 0;
+  return now[at] !== before[at] || now[at + 1] !== before[at + 1];
+}

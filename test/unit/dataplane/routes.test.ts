@@ -1,0 +1,123 @@
+/** The table of installed routes: what reaches the kernel in which call, and what is kept when the kernel refuses. */
+import { CounterSlots } from '../../../control/dataplane/counter-slots';
+import { GroupPool } from '../../../control/dataplane/group-pool';
+import { RouteTable, type RouteEntry } from '../../../control/dataplane/routes';
+import { routeName, type RouteChange, type VportId } from '../../../control/mrib/route';
+import { FakeMap, abi, nameOf } from './fakes';
+
+const G = 0xef010101;
+
+function table({ limit = 10_000, groups = 100 } = {}) {
+  const kernel = new FakeMap();
+  const pool = new GroupPool(groups, [4], { fill: () => undefined, clear: () => undefined });
+  pool.add(4, Array.from({ length: groups }, (_, i) => i));
+  const slots = new CounterSlots(limit + 10, () => undefined);
+  const events: string[] = [];
+  const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
+  const routes = new RouteTable(abi, { map: kernel.map, groups: pool, slots, limit, onInstalled: note('installed'), onRemoved: note('removed') });
+  return { kernel, pool, slots, routes, events };
+}
+
+const set = (source: number, ...outgoing: VportId[]): RouteChange => ({ kind: 'set', route: { source, group: G, incoming: 9, outgoing } });
+const remove = (source: number): RouteChange => ({ kind: 'remove', key: { source, group: G } });
+const many = (count: number, change: (source: number) => RouteChange): RouteChange[] => Array.from({ length: count }, (_, i) => change(i + 1));
+const keyOf = (source: number): string => nameOf(abi.routeKey(source, G));
+
+function written(kernel: FakeMap, source: number): Uint8Array | undefined {
+  return kernel.entries.get(keyOf(source));
+}
+
+test('a thousand routes with one outgoing set are one call and one group', () => {
+  const { kernel, routes, pool } = table();
+  expect(routes.apply(many(1000, (source) => set(source, 1, 2)), 0)).toEqual([]);
+  expect(kernel.calls).toEqual([1000]);
+  expect(pool.used).toBe(1);
+  expect(written(kernel, 7)).toEqual(abi.route({ counter: 6, group: 99, incoming: 9, copies: 2, learn: false, ttlThreshold: 0 }));
+});
+
+test('more than fit one call are several', () => {
+  const { kernel, routes } = table();
+  routes.apply(many(2500, (source) => set(source, 1)), 0);
+  routes.apply(many(2500, remove), 0);
+  expect(kernel.calls).toEqual([1024, 1024, 452, 1024, 1024, 452]);
+  expect([routes.size, kernel.entries.size]).toEqual([0, 0]);
+});
+
+test('the order of setting and removing is kept', () => {
+  const { kernel, routes, events } = table();
+  routes.apply([set(1, 1), set(2, 1), remove(1), set(3, 1), set(1, 2), remove(9)], 0);
+  expect(kernel.calls).toEqual([2, 1, 2]);
+  expect(events).toEqual(['installed 1', 'installed 2', 'removed 1', 'installed 3', 'installed 1']);
+  expect([...routes.entries()].map(([, { route }]) => [route.source, route.outgoing])).toEqual([[2, [1]], [3, [1]], [1, [2]]]);
+});
+
+test('of several changes of one route the last stands, and the sets of the others are not held', () => {
+  const { routes, pool } = table();
+  routes.apply([set(1, 1), set(1, 2), set(1, 3)], 0);
+  expect(routes.entry(routeName(1, G))?.route.outgoing).toEqual([3]);
+  expect(pool.used).toBe(1);
+});
+
+test('a changed route keeps its counter, its age and its serial number', () => {
+  const { routes } = table();
+  routes.apply([set(1, 1)], 100);
+  const before = routes.entry(routeName(1, G));
+  routes.apply([set(1, 2)], 200);
+  expect(routes.entry(routeName(1, G))).toMatchObject({ counter: before?.counter, installedAtMs: 100, serial: before?.serial });
+});
+
+test('a route that comes back is a later one, on another counter while the first rests', () => {
+  const { routes } = table();
+  routes.apply([set(1, 1)], 0);
+  routes.apply([remove(1), set(1, 1)], 0);
+  expect(routes.entry(routeName(1, G))).toMatchObject({ counter: 1, serial: 2 });
+  expect(routes.entryOfCounter(0)).toBeUndefined();
+  expect(routes.entryOfCounter(1)?.route.source).toBe(1);
+});
+
+test('what the kernel refuses in the middle of a call is reported; the others are written, the old route stays', () => {
+  const { kernel, routes, pool } = table();
+  routes.apply([set(2, 7)], 0);
+  const before = written(kernel, 2);
+  kernel.refused.add(keyOf(2)).add(keyOf(4));
+  const problems = routes.apply(many(5, (source) => set(source, 1)), 0);
+  expect(problems.map(({ source, problem }) => [source, problem])).toEqual([[2, expect.stringContaining('ENOMEM')], [4, expect.stringContaining('ENOMEM')]]);
+  expect(written(kernel, 2)).toEqual(before);
+  expect(routes.entry(routeName(2, G))?.route.outgoing).toEqual([7]);
+  expect([...routes.entries()].map(([, { route }]) => route.source).sort()).toEqual([1, 2, 3, 5]);
+  expect(pool.used).toBe(2);
+});
+
+test('a refused new route gives its counter and its group back', () => {
+  const { kernel, routes, pool, events } = table();
+  kernel.refused.add(keyOf(1));
+  routes.apply([set(1, 1)], 0);
+  expect([pool.used, routes.size, events]).toEqual([0, 0, []]);
+  kernel.refused.clear();
+  routes.apply([set(1, 1)], 0);
+  expect(routes.entry(routeName(1, G))?.counter).toBe(0);
+});
+
+test('a removal the kernel refuses leaves the route in the table and is reported', () => {
+  const { kernel, routes } = table();
+  routes.apply(many(3, (source) => set(source, 1)), 0);
+  kernel.refused.add(keyOf(2));
+  expect(routes.apply(many(3, remove), 0)).toEqual([{ source: 2, group: G, problem: expect.stringContaining('remove the route: ENOMEM') }]);
+  expect([...routes.entries()].map(([, { route }]) => route.source)).toEqual([2]);
+});
+
+test('the limit counts routes of the same call', () => {
+  const { routes } = table({ limit: 3 });
+  const problems = routes.apply(many(5, (source) => set(source, 1)), 0);
+  expect(problems.map(({ source }) => source)).toEqual([4, 5]);
+  expect(problems[0]?.problem).toContain('limits.routes is 3');
+  expect(routes.apply([set(1, 2)], 0)).toEqual([]);
+});
+
+test('without a free group a new route is refused, a changed one stays as it was', () => {
+  const { routes } = table({ groups: 1 });
+  routes.apply([set(1, 1)], 0);
+  expect(routes.apply([set(1, 2), set(2, 2), set(3)], 0).map(({ source }) => source)).toEqual([1, 2]);
+  expect(routes.entry(routeName(1, G))?.route.outgoing).toEqual([1]);
+  expect(routes.entry(routeName(3, G))?.group).toBeUndefined();
+});
