@@ -161,7 +161,7 @@ struct xm_recent_key {
 
 struct xm_recent {
 	__u64 last_punt_ns;
-	__u64 packets;
+	__u64 packets; /* forwarded by (*,G); of class no_route: lost since the last one that went to the controller */
 	__u64 bytes;
 	__u64 expected;
 	__u64 sent;

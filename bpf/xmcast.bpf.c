@@ -66,11 +66,17 @@ static __noinline int receive_igmp(const struct xm_packet *packet, __u32 vport, 
 static __noinline int no_route(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
 {
 	int fresh;
+	struct xm_recent *recent = recent_flow(packet, vport, XM_PUNT_NO_ROUTE, xm_recent_interval_ns, &fresh);
 
-	recent_flow(packet, vport, XM_PUNT_NO_ROUTE, xm_recent_interval_ns, &fresh);
 	/* Not lost yet: the controller may send it on. */
-	if (fresh && punt(packet, vport, XM_PUNT_NO_ROUTE, stats, 1))
+	if (fresh && punt(packet, vport, XM_PUNT_NO_ROUTE, stats, 1)) {
+		if (recent)
+			recent->packets = 0;
 		return XDP_DROP;
+	}
+	/* What is lost behind it: sent on, it would stand before a hole. */
+	if (recent)
+		__sync_fetch_and_add(&recent->packets, 1);
 	return drop(stats, XM_DROP_NO_ROUTE);
 }
 

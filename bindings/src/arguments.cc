@@ -18,7 +18,8 @@ Array adopt(Napi::Env env, std::vector<Element> elements) {
   auto owned = std::make_unique<std::vector<Element>>(std::move(elements));
   const size_t count = owned->size();
   Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(
-      env, owned->data(), count * sizeof(Element), [](Napi::Env, void*, std::vector<Element>* kept) { delete kept; }, owned.get());
+      env, owned->data(), count * sizeof(Element), [](Napi::Env, void*, std::vector<Element>* kept) { delete kept; },
+      owned.get());
   owned.release();
   return Array::New(env, count, memory, 0);
 }

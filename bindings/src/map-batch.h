@@ -1,6 +1,6 @@
-// Whole-map and many-element operations: writing also on JavaScript's thread where the batch is moderate, reading whole maps on worker
-// threads only. Uses the kernel's batch calls where the map type has them and goes element by element where it has not, so callers need
-// not know which is which.
+// Whole-map and many-element operations. Moderate batches may be written on JavaScript's thread; whole maps are read on worker
+// threads only. Uses the kernel's batch calls where the map type has them and goes element by element where it has not, so
+// callers need not know which is which.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ struct Sums {
 // All or a SystemFailure with `processed`: so many elements, from the first, are written.
 void updateMany(const MapHandle& map, const uint8_t* keys, const uint8_t* values, uint32_t count, uint32_t flags);
 
-// How many were there and are gone now. Missing keys are no failure. All or a SystemFailure with `processed`: so many keys, from the
-// first, are gone.
+// How many were there and are gone now. Missing keys are no failure. All or a SystemFailure with `processed`: so many keys, from
+// the first, are gone.
 uint32_t deleteMany(const MapHandle& map, const uint8_t* keys, uint32_t count);
 
 // At most `limit` entries.

@@ -5,6 +5,7 @@
 import { endianness } from 'node:os';
 import type { BtfLayout, BtfMember, BtfStruct } from '#bindings';
 import { XmcastError } from '../errors';
+import type { RouteKey } from '../mrib/route';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
 import { PUNT_CLASSES } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
@@ -85,6 +86,7 @@ export class Abi {
   readonly #iifNone: number;
   readonly #learn: number;
   readonly #newSource: number;
+  readonly #noRoute: number;
   readonly #portKey: Layout;
   readonly #vport: Layout;
   readonly #routeKey: Layout;
@@ -105,6 +107,7 @@ export class Abi {
     this.#iifNone = this.constant('XM_IIF_NONE');
     this.#learn = this.constant('XM_ROUTE_LEARN');
     this.#newSource = this.constant('XM_PUNT_NEW_SOURCE');
+    this.#noRoute = this.constant('XM_PUNT_NO_ROUTE');
     this.dropReasons = namesOf(btf, 'xm_drop_reason', 'XM_DROP_');
     checkPuntClasses(namesOf(btf, 'xm_punt_class', 'XM_PUNT_'));
     this.#portKey = new Layout(btf, 'xm_port_key');
@@ -166,7 +169,7 @@ export class Abi {
 
   /** As the `index`-th of many. */
   writeRouteKey(view: DataView, index: number, source: Ipv4, group: Ipv4): void {
-    writeAddresses(view, index * this.#routeKey.size, this.#routeKey, source, group);
+    writeAddresses(view, index, this.#routeKey, { source, group });
   }
 
   groupPrefix(group: Ipv4Prefix): Uint8Array {
@@ -211,8 +214,17 @@ export class Abi {
 
   /** The entry that counts what (*,G) forwarded of a source that came in by this vport. */
   newSourceKey(source: Ipv4, group: Ipv4, vport: number): Uint8Array {
-    const bytes = this.#recentKey.write({ vport, class: this.#newSource });
-    writeAddresses(new DataView(bytes.buffer), 0, this.#recentKey, source, group);
+    return this.#recentKeyOf(source, group, { vport, class: this.#newSource });
+  }
+
+  /** The entry that counts what of this stream was lost since the packet that went to the controller. */
+  noRouteKey(source: Ipv4, group: Ipv4, vport: number): Uint8Array {
+    return this.#recentKeyOf(source, group, { vport, class: this.#noRoute });
+  }
+
+  #recentKeyOf(source: Ipv4, group: Ipv4, rest: { readonly vport: number; readonly class: number }): Uint8Array {
+    const bytes = this.#recentKey.write(rest);
+    writeAddresses(new DataView(bytes.buffer), 0, this.#recentKey, { source, group });
     return bytes;
   }
 
@@ -279,7 +291,9 @@ export class Abi {
   }
 }
 
-function writeAddresses(view: DataView, at: number, layout: Layout, source: Ipv4, group: Ipv4): void {
+/** Into the `index`-th of many structs that have both members. */
+function writeAddresses(view: DataView, index: number, layout: Layout, { source, group }: RouteKey): void {
+  const at = index * layout.size;
   view.setUint32(at + layout.member('source').offset, source);
   view.setUint32(at + layout.member('group').offset, group);
 }

@@ -133,9 +133,10 @@ export interface Dataplane {
   readCounters(): Promise<CounterSnapshot>;
   /**
    * A punted packet once more through the forwarder, as if it had just come in there: for the one that asked for a route, when the route
-   * is there. Off the event loop. Rejects when the kernel cannot (before Linux 5.18).
+   * is there. Not when more of the stream was lost meanwhile: a stream that begins a little later is better than one that begins with a
+   * hole. Off the event loop. Rejects when the kernel cannot (before Linux 5.18).
    */
-  resend(vport: VportId, frame: Uint8Array): Promise<void>;
+  resend(punt: Punt, key: RouteKey): Promise<void>;
   /** Sends a whole Ethernet frame. Returns the errno name when the driver refused it, else undefined. */
   transmit(vport: VportId, frame: Uint8Array): string | undefined;
   /** Housekeeping that is due (replication groups whose rest is over). Returns when to call again. */

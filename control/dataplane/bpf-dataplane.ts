@@ -4,7 +4,7 @@
  */
 import { RingBufferReader } from '#bindings';
 import type { BpfMap, BpfProgram } from '#bindings';
-import type { RouteChange, VportId } from '../mrib/route';
+import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { Abi } from './abi';
 import type {
   CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortSpec, Punt, PuntClass, RouteProblem,
@@ -15,6 +15,7 @@ import { Handover } from './handover';
 import { u32Keys } from './keys';
 import { loadForwarder, pinForwarder, type Forwarder } from './loader';
 import { PinFolder } from './pin-folder';
+import { PrefixRoutes } from './prefix-routes';
 import { PortTable } from './ports';
 import { outerEntries, Replication } from './replication';
 import { RouteTable } from './routes';
@@ -33,6 +34,9 @@ export interface BpfDataplaneOptions {
   readonly onTrouble: (message: string) => void;
   readonly nowMs: () => number;
 }
+
+/** Routes for ranges of groups and sources; what a longer range takes over from a shorter one counts too. */
+const RANGE_LIMIT = 4096;
 
 interface Parts {
   readonly forwarder: Forwarder;
@@ -55,6 +59,7 @@ export class BpfDataplane implements Dataplane {
   readonly #routeStats: BpfMap;
   readonly #vportStats: BpfMap;
   readonly #resender: BpfProgram;
+  readonly #recentFlows: BpfMap;
   #reader: RingBufferReader | undefined;
   #closed = false;
 
@@ -70,10 +75,12 @@ export class BpfDataplane implements Dataplane {
     this.#routeStats = object.map('xm_route_stats');
     this.#vportStats = object.map('xm_vport_stats');
     this.#resender = object.program('xm_resend');
+    this.#recentFlows = object.map('xm_recent_flows');
     this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slots) => this.#zero(slots));
     this.#handover = new Handover(abi, object.map('xm_recent_flows'));
     this.#routes = new RouteTable(abi, {
       map: object.map('xm_routes'),
+      ranges: new PrefixRoutes(abi, { groups: object.map('xm_group_prefixes'), sources: object.map('xm_source_prefixes') }),
       groups: replication.pool,
       slots: this.#slots,
       limit: options.routeLimit,
@@ -131,10 +138,12 @@ export class BpfDataplane implements Dataplane {
     });
   }
 
-  resend(vport: VportId, frame: Uint8Array): Promise<void> {
-    const ingressIfindex = this.#ports.ifindexOf(vport);
+  resend(punt: Punt, { source, group }: RouteKey): Promise<void> {
+    const ingressIfindex = this.#ports.ifindexOf(punt.vport);
     if (ingressIfindex === undefined || this.#closed) return Promise.resolve();
-    return this.#resender.runLive({ data: frame, repeat: 1, ingressIfindex, batchSize: 1 });
+    const recent = this.#recentFlows.lookup(this.#abi.noRouteKey(source, group, punt.vport));
+    if (recent !== undefined && this.#abi.readRecent(recent).packets > 0n) return Promise.resolve();
+    return this.#resender.runLive({ data: punt.frame, repeat: 1, ingressIfindex, batchSize: 1 });
   }
 
   transmit(vport: VportId, frame: Uint8Array): string | undefined {
@@ -176,7 +185,7 @@ function counterSlots(routes: number): number {
 
 async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise<Parts> {
   const { routeLimit, groupLimit, ports: portCount } = options;
-  const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit, portCount) };
+  const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit, portCount), ranges: RANGE_LIMIT };
   const forwarder = await loadForwarder(options.objectPath, sizes, options.policers);
   const { object, abi } = forwarder;
   pinForwarder(forwarder, pins);

@@ -6,6 +6,7 @@
  * counters with it. An (S,G) that goes before everything was moved leaves the rest with (*,G).
  */
 import type { BpfMap } from '#bindings';
+import { isRange } from '../mrib/route';
 import type { Ipv4 } from '../protocol/packet/address';
 import type { Abi } from './abi';
 import type { CopyCounters, RouteCounters } from './api';
@@ -50,6 +51,7 @@ export class Handover {
   }
 
   installed({ route, counter, installedAtMs }: RouteEntry): void {
+    if (isRange(route)) return;
     const { source, group, incoming } = route;
     if (source === 0) {
       this.#stars.set(group, { counter, takers: new Set(), installed: true });

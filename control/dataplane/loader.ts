@@ -14,6 +14,7 @@ export interface ForwarderSizes {
   readonly routes: number;
   readonly counters: number;
   readonly groups: number;
+  readonly ranges: number;
 }
 
 export interface Forwarder {
@@ -60,6 +61,8 @@ function open(path: string, sizes: ForwarderSizes): BpfObject {
     object.setMaxEntries('xm_routes', sizes.routes);
     object.setMaxEntries('xm_route_stats', sizes.counters);
     object.setMaxEntries('xm_groups', sizes.groups);
+    object.setMaxEntries('xm_group_prefixes', sizes.ranges);
+    object.setMaxEntries('xm_source_prefixes', sizes.ranges);
     return object;
   } catch (error) {
     throw new XmcastError('XM_BPF_LOAD', `open the eBPF object ${path}: ${errorText(error)}`, {

@@ -5,12 +5,12 @@
  */
 import type { BpfMap } from '#bindings';
 import { errorText } from '../errors';
-import type { RouteChange, RouteKey, WantedRoute } from '../mrib/route';
-import { routeName } from '../mrib/route';
+import { nameOf, type RouteChange, type RouteKey, type WantedRoute } from '../mrib/route';
 import type { Abi } from './abi';
 import type { RouteProblem } from './api';
 import type { CounterSlots } from './counter-slots';
 import type { Group, GroupPool } from './group-pool';
+import type { PrefixRoutes } from './prefix-routes';
 import { RouteWriter } from './route-writer';
 
 export interface RouteEntry {
@@ -25,6 +25,7 @@ export interface RouteEntry {
 
 export interface RouteTableParts {
   readonly map: BpfMap;
+  readonly ranges: PrefixRoutes;
   readonly groups: GroupPool;
   readonly slots: CounterSlots;
   readonly limit: number;
@@ -52,7 +53,7 @@ export class RouteTable {
 
   constructor(abi: Abi, parts: RouteTableParts) {
     this.#parts = parts;
-    this.#writer = new RouteWriter(abi, parts.map);
+    this.#writer = new RouteWriter(abi, parts.map, parts.ranges);
   }
 
   get size(): number {
@@ -68,7 +69,7 @@ export class RouteTable {
     return this.#entries.entries();
   }
 
-  /** By routeName(). */
+  /** By nameOf(). */
   entry(name: string): RouteEntry | undefined {
     return this.#entries.get(name);
   }
@@ -116,12 +117,12 @@ export class RouteTable {
     const { groups, slots, limit } = this.#parts;
     const before = this.#entries.get(name);
     if (before === undefined && this.#entries.size + added >= limit) return `the route table is full (limits.routes is ${limit})`;
-    const counter = before?.counter ?? slots.take(nowMs);
+    const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs);
     if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
     if (route.outgoing.length === 0) return { name, route, before, counter, group: undefined };
     const group = this.#acquire(route, nowMs);
     if (typeof group === 'object') return { name, route, before, counter, group };
-    if (before === undefined) slots.giveBack(counter);
+    if (before?.counter !== counter) slots.giveBack(counter);
     return group ?? `no replication group for ${route.outgoing.length} interfaces is free (limits.replication_groups is ${groups.limit})`;
   }
 
@@ -135,17 +136,24 @@ export class RouteTable {
   }
 
   #commit({ name, route, before, counter, group }: Prepared, nowMs: number): void {
-    if (before?.group !== undefined) this.#parts.groups.release(before.group, nowMs);
-    const { installedAtMs, serial } = before ?? { installedAtMs: nowMs, serial: ++this.#serial };
+    const { slots, groups, onInstalled, onRemoved } = this.#parts;
+    if (before?.group !== undefined) groups.release(before.group, nowMs);
+    const isNew = before?.counter !== counter;
+    if (before !== undefined && isNew) {
+      this.#byCounter[before.counter] = undefined;
+      onRemoved(before);
+      slots.release(before.counter, nowMs);
+    }
+    const { installedAtMs, serial } = before === undefined || isNew ? { installedAtMs: nowMs, serial: ++this.#serial } : before;
     const entry: RouteEntry = { route, counter, group, installedAtMs, serial };
     this.#entries.set(name, entry);
     this.#byCounter[counter] = entry;
-    if (before === undefined) this.#parts.onInstalled(entry);
+    if (isNew) onInstalled(entry);
   }
 
   #giveBack({ before, counter, group }: Prepared, nowMs: number): void {
     if (group !== undefined) this.#parts.groups.release(group, nowMs);
-    if (before === undefined) this.#parts.slots.giveBack(counter);
+    if (before?.counter !== counter) this.#parts.slots.giveBack(counter);
   }
 
   #removeAll(keys: ReadonlyMap<string, RouteKey>, nowMs: number, problems: RouteProblem[]): void {
@@ -169,12 +177,17 @@ export class RouteTable {
   }
 }
 
+/** What was absorbed while nobody wanted it is no part of the flow: a first member finds its figures at zero. */
+function keepsCounter(before: RouteEntry, route: WantedRoute): boolean {
+  return (before.group === undefined) === (route.outgoing.length === 0);
+}
+
 function problemOf({ source, group }: RouteKey, problem: string): RouteProblem {
   return { source, group, problem };
 }
 
 interface Run {
-  /** By routeName(): of several changes of one route the last stands. One of the two is empty. */
+  /** By nameOf(): of several changes of one route the last stands. One of the two is empty. */
   readonly set: ReadonlyMap<string, WantedRoute>;
   readonly removed: ReadonlyMap<string, RouteKey>;
   /** Where the next run begins. */
@@ -188,8 +201,8 @@ function runFrom(changes: readonly RouteChange[], start: number): Run {
   const kind = changes[start]?.kind;
   let end = start;
   for (let change = changes[end]; change?.kind === kind && change !== undefined; change = changes[++end]) {
-    if (change.kind === 'set') set.set(routeName(change.route.source, change.route.group), change.route);
-    else removed.set(routeName(change.key.source, change.key.group), change.key);
+    if (change.kind === 'set') set.set(nameOf(change.route), change.route);
+    else removed.set(nameOf(change.key), change.key);
   }
   return { set, removed, end };
 }

@@ -123,7 +123,7 @@ export class Router {
     const route = this.mrib.wantedRoute(source, group);
     if (route?.incoming !== punt.vport || route.outgoing.length === 0 || punt.frame.length < punt.frameBytes) return;
     if (this.routes.problemOf(route) !== '') return;
-    this.#options.dataplane.resend(punt.vport, punt.frame).catch((error: unknown) => {
+    this.#options.dataplane.resend(punt, { source, group }).catch((error: unknown) => {
       this.#options.log.debug({ error: errorText(error) }, 'send the first packet of a flow on');
     });
   }

@@ -38,6 +38,20 @@ test('one packet each of 1,000 new flows from a downstream host: every one goes 
   expect(lan?.drops).toEqual({});
 });
 
+test('a stream that begins before its route is there begins without a hole', async () => {
+  const [sender, member] = star.hosts;
+  if (sender === undefined || member === undefined) throw new Error('no host');
+  const receiver = await star.lab.receiver(member, { joins: ['239.9.0.1'] });
+  await eventually(async () => (await daemon.ctlText('memberships')).includes('239.9.0.1'), { what: 'the membership is known' });
+  const stream = await star.lab.sender(sender, { group: '239.9.0.1', rate: 20_000, count: 20_000 });
+  const { sent } = await stream.finished();
+  await eventually(async () => (await receiver.flow({ group: '239.9.0.1' })).lastSequence === sent - 1, { what: 'the last packet has arrived' });
+  const flow = await receiver.flow({ group: '239.9.0.1' });
+  expect(flow).toMatchObject({ lost: 0, duplicated: 0, corrupted: 0 });
+  expect(flow.received).toBe(sent - (flow.firstSequence ?? 0));
+  expect(flow.received).toBeGreaterThan(sent / 2);
+});
+
 test('a stream nobody wants is absorbed by a route that counts it', async () => {
   const injector = await star.lab.injector(star.source.namespace, star.source.interfaceName);
   const unwanted = frame({ source: star.source.address, group: '239.8.0.1', ttl: 9 });

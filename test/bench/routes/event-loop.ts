@@ -1,39 +1,40 @@
 /** What an event loop had to endure: for how long nothing else could run. */
-import { performance } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Spread } from './protocol';
+
+const NS_PER_MS = 1e6;
+/** Between two beats when nothing is in their way. Watching by turning the loop all the time would take a CPU from the work itself. */
+const BEAT_MS = 1;
 
 export interface Endured<T> {
   readonly result: T;
   readonly wallMs: number;
+  /** The longest time in which nothing else ran. */
   readonly stallMs: number;
-  /** Of a hundred turns of the event loop one took longer. */
-  readonly turnP99Ms: number;
+  /** One of a hundred waits was longer. */
+  readonly waitP99Ms: number;
 }
 
-/** Turns the event loop all the while: the longest turn is the stall. */
 export async function endure<T>(work: () => Promise<T>): Promise<Endured<T>> {
-  const turnsMs: number[] = [];
-  let last = performance.now();
-  const note = (): void => {
-    const now = performance.now();
-    turnsMs.push(now - last);
-    last = now;
-  };
-  let turn: NodeJS.Immediate | undefined;
-  const next = (): void => {
-    note();
-    turn = setImmediate(next);
-  };
-  turn = setImmediate(next);
-  const started = performance.now();
+  const beats = monitorEventLoopDelay({ resolution: BEAT_MS });
+  beats.enable();
   try {
+    await pause(2 * BEAT_MS);
+    beats.reset();
+    const started = performance.now();
     const result = await work();
-    note();
-    const turns = spreadOf(turnsMs);
-    return { result, wallMs: performance.now() - started, stallMs: turns.max, turnP99Ms: turns.p99 };
+    const wallMs = performance.now() - started;
+    // The beat that comes after the work tells of its last piece.
+    await pause(2 * BEAT_MS);
+    return { result, wallMs, stallMs: beyondBeat(beats.max), waitP99Ms: beyondBeat(beats.percentile(99)) };
   } finally {
-    clearImmediate(turn);
+    beats.disable();
   }
+}
+
+function beyondBeat(ns: number): number {
+  return Math.max(0, ns / NS_PER_MS - BEAT_MS);
 }
 
 export function spreadOf(values: readonly number[]): Spread {

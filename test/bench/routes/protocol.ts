@@ -80,8 +80,8 @@ export interface BatchAnswer {
   readonly removeMs: number;
   /** Longest time in which nothing else ran. */
   readonly installStallMs: number;
-  /** Of a hundred turns of the event loop one took longer. */
-  readonly installTurnP99Ms: number;
+  /** One of a hundred things that came meanwhile had to wait longer. */
+  readonly installWaitP99Ms: number;
   readonly removeStallMs: number;
   readonly refused: number;
 }

@@ -109,7 +109,7 @@ class Worker {
       installMs: installed.wallMs,
       removeMs: removed.wallMs,
       installStallMs: installed.stallMs,
-      installTurnP99Ms: installed.turnP99Ms,
+      installWaitP99Ms: installed.waitP99Ms,
       removeStallMs: removed.stallMs,
       refused: installed.refused + removed.refused,
     };
@@ -201,12 +201,12 @@ class Worker {
 
   async #write(changes: readonly RouteChange[], singly: boolean): Promise<Omit<Endured<void>, 'result'> & { readonly refused: number }> {
     const sync = new RouteSync({ dataplane: this.#dataplane, log: pino({ level: 'silent' }), nowMs: systemClock.nowMs, onWritten: () => undefined });
-    const { wallMs, stallMs, turnP99Ms } = await endure(async () => {
+    const { wallMs, stallMs, waitP99Ms } = await endure(async () => {
       if (singly) for (const change of changes) sync.apply([change], systemClock.nowMs());
       else sync.apply(changes, systemClock.nowMs());
       while (sync.waiting > 0) await new Promise(setImmediate);
     });
-    return { wallMs, stallMs, turnP99Ms, refused: Number(sync.refused) };
+    return { wallMs, stallMs, waitP99Ms, refused: Number(sync.refused) };
   }
 
   /** Removes what the measurement made, and waits until groups and counters can be used again. */

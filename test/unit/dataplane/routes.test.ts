@@ -3,9 +3,25 @@ import { CounterSlots } from '../../../control/dataplane/counter-slots';
 import { GroupPool } from '../../../control/dataplane/group-pool';
 import { RouteTable, type RouteEntry } from '../../../control/dataplane/routes';
 import { routeName, type RouteChange, type VportId } from '../../../control/mrib/route';
+import type { PrefixRoutes } from '../../../control/dataplane/prefix-routes';
+import { formatPrefix, type Ipv4Prefix } from '../../../control/protocol/packet/address';
 import { FakeMap, abi, nameOf } from './fakes';
 
 const G = 0xef010101;
+
+class FakeRanges {
+  readonly calls: string[] = [];
+  refuse: Error | undefined;
+
+  set(group: Ipv4Prefix, source: Ipv4Prefix): void {
+    if (this.refuse !== undefined) throw this.refuse;
+    this.calls.push(`set ${formatPrefix(source)} ${formatPrefix(group)}`);
+  }
+
+  remove(group: Ipv4Prefix, source: Ipv4Prefix): void {
+    this.calls.push(`remove ${formatPrefix(source)} ${formatPrefix(group)}`);
+  }
+}
 
 function table({ limit = 10_000, groups = 100 } = {}) {
   const kernel = new FakeMap();
@@ -14,8 +30,9 @@ function table({ limit = 10_000, groups = 100 } = {}) {
   const slots = new CounterSlots(limit + 10, () => undefined);
   const events: string[] = [];
   const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
-  const routes = new RouteTable(abi, { map: kernel.map, groups: pool, slots, limit, onInstalled: note('installed'), onRemoved: note('removed') });
-  return { kernel, pool, slots, routes, events };
+  const ranges = new FakeRanges();
+  const routes = new RouteTable(abi, { map: kernel.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, onInstalled: note('installed'), onRemoved: note('removed') });
+  return { kernel, ranges, pool, slots, routes, events };
 }
 
 const set = (source: number, ...outgoing: VportId[]): RouteChange => ({ kind: 'set', route: { source, group: G, incoming: 9, outgoing } });
@@ -120,4 +137,40 @@ test('without a free group a new route is refused, a changed one stays as it was
   expect(routes.apply([set(1, 2), set(2, 2), set(3)], 0).map(({ source }) => source)).toEqual([1, 2]);
   expect(routes.entry(routeName(1, G))?.route.outgoing).toEqual([1]);
   expect(routes.entry(routeName(3, G))?.group).toBeUndefined();
+});
+
+describe('ranges', () => {
+  const range: RouteChange = { kind: 'set', route: { source: 0x0a000000, sourceLength: 8, group: 0xef000000, groupLength: 8, incoming: 9, outgoing: [1] } };
+
+  test('go to tables of their own, in the same list as others, and come back out of them', () => {
+    const { kernel, ranges, routes } = table();
+    routes.apply([set(1, 1), range, set(2, 1)], 0);
+    expect(ranges.calls).toEqual(['set 10.0.0.0/8 239.0.0.0/8']);
+    expect(kernel.entries.size).toBe(2);
+    expect(routes.size).toBe(3);
+    routes.apply([{ kind: 'remove', key: range.route }, remove(2)], 0);
+    expect(ranges.calls[1]).toBe('remove 10.0.0.0/8 239.0.0.0/8');
+    expect([routes.size, kernel.entries.size]).toEqual([1, 1]);
+  });
+
+  test('one that is refused is reported; those beside it are written', () => {
+    const { kernel, ranges, routes } = table();
+    ranges.refuse = new Error('ENOSPC');
+    expect(routes.apply([set(1, 1), range, set(2, 1)], 0)).toMatchObject([{ source: 0x0a000000, problem: expect.stringContaining('ENOSPC') }]);
+    expect([routes.size, kernel.entries.size]).toEqual([2, 2]);
+  });
+});
+
+test('a route that absorbed what nobody wanted counts anew when somebody does', () => {
+  const { routes, events } = table();
+  routes.apply([set(1)], 0);
+  const absorbing = routes.entry(routeName(1, G));
+  routes.apply([set(1, 1)], 5);
+  const forwarding = routes.entry(routeName(1, G));
+  expect(forwarding?.counter).not.toBe(absorbing?.counter);
+  expect(forwarding?.serial).toBeGreaterThan(absorbing?.serial ?? 0);
+  expect(events).toEqual(['installed 1', 'removed 1', 'installed 1']);
+  expect(routes.entryOfCounter(absorbing?.counter ?? -1)).toBeUndefined();
+  routes.apply([set(1, 2)], 6);
+  expect(routes.entry(routeName(1, G))?.counter).toBe(forwarding?.counter);
 });

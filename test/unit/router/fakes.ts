@@ -1,6 +1,6 @@
 /** The outside of the router for its unit tests: a data plane that only remembers, a kernel whose links a test sets. */
 import { pino } from 'pino';
-import type { CounterSnapshot, Dataplane, PortSpec, RouteCounters, RouteProblem } from '../../../control/dataplane/api';
+import type { CounterSnapshot, Dataplane, PortSpec, Punt, RouteCounters, RouteProblem } from '../../../control/dataplane/api';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import type { KernelChange, LinkState } from '../../../control/kernel/interface-table';
 import { routeName, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
@@ -76,7 +76,7 @@ export class FakeDataplane implements Dataplane {
 
   readonly resent: { readonly vport: VportId; readonly frame: Uint8Array }[] = [];
 
-  resend(vport: VportId, frame: Uint8Array): Promise<void> {
+  resend({ vport, frame }: Punt): Promise<void> {
     this.resent.push({ vport, frame });
     return Promise.resolve();
   }
