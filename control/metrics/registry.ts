@@ -15,6 +15,8 @@ export interface ProcessMetrics {
   text(): Promise<string>;
 }
 
+/** Gauges that are named like counters; each is the sum of one that is not. */
+const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'];
 const READ_SECONDS_BUCKETS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
 
 export function createProcessMetrics(): ProcessMetrics {
@@ -22,6 +24,7 @@ export function createProcessMetrics(): ProcessMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const reads = new Histogram({
     name: 'xmcast_stats_read_duration_seconds',
     help: 'Time to read all counters of the data plane for a scrape.',

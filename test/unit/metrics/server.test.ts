@@ -157,15 +157,12 @@ describe('what a scrape shows', () => {
     expect(samples.map((sample) => sample.labels)).toEqual([{ source: '10.0.0.5', group: '239.1.1.1', iif: 'eth7' }]);
   });
 
-  test('promtool finds nothing to complain about in our metrics', async () => {
+  test('promtool finds nothing to complain about', async () => {
     state.interfaceStates = [interfaceState({ drops: new Map([['ttl_expired', 7n]]) })];
     state.flowStates = manyFlows(10);
     const text = await scrape();
     const check = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-    if (check.error === undefined) {
-      // Its lint also covers Node's default metrics, whose names are not ours.
-      expect(`${check.stdout}${check.stderr}`.split('\n').filter((line) => line.startsWith('xmcast_'))).toEqual([]);
-    }
+    expect({ status: check.status, words: `${check.stdout}${check.stderr}` }).toEqual({ status: 0, words: '' });
     expect(parseExposition(text).size).toBeGreaterThan(40);
   });
 });
