@@ -48,8 +48,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 async function startAll(options: DaemonOptions, closers: Closer[]): Promise<void> {
   const { settings, requireInterfaces, log } = options;
   checkPrivileges();
-  const punts = new PuntGate();
-  const dataplane = await openDataplane(options, punts);
+  const upcalls = new Upcalls();
+  const dataplane = await openDataplane(options, upcalls);
   closers.push(() => dataplane.close());
   const kernel = new KernelView({ openSocket: (socket) => new NetlinkSocket(socket) });
   closers.push(() => kernel.close());
@@ -59,7 +59,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<void
 
   const router = new Router({ settings, dataplane, kernel, clock: systemClock, log });
   closers.push(() => router.close());
-  punts.open((batch) => router.punted(batch));
+  upcalls.open(router);
   // An interface that vanished just now is one that may return, as if it had never been there.
   const problem = (await router.start()).find(({ code }) => requireInterfaces || code !== 'XM_INTERFACE');
   if (problem !== undefined) throw problem;
@@ -78,19 +78,23 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<void
 }
 
 /** The data plane speaks before there is a router to listen: what comes earlier is dropped, the startup queries ask again. */
-class PuntGate {
-  #listener: (punts: readonly Punt[]) => void = () => undefined;
+class Upcalls {
+  #router: Router | undefined;
 
-  open(listener: (punts: readonly Punt[]) => void): void {
-    this.#listener = listener;
+  open(router: Router): void {
+    this.#router = router;
   }
 
-  deliver(punts: readonly Punt[]): void {
-    this.#listener(punts);
+  punted(punts: readonly Punt[]): void {
+    this.#router?.punted(punts);
+  }
+
+  roomMade(): void {
+    this.#router?.roomMade();
   }
 }
 
-function openDataplane({ settings, bpfObjectPath, log }: DaemonOptions, punts: PuntGate): Promise<BpfDataplane> {
+function openDataplane({ settings, bpfObjectPath, log }: DaemonOptions, upcalls: Upcalls): Promise<BpfDataplane> {
   return BpfDataplane.open({
     objectPath: bpfObjectPath,
     pinPath: settings.dataplane.pinPath,
@@ -98,7 +102,8 @@ function openDataplane({ settings, bpfObjectPath, log }: DaemonOptions, punts: P
     groupLimit: settings.limits.replicationGroups,
     ports: settings.interfaces.length,
     policers: settings.dataplane.policers,
-    onPunts: (batch) => punts.deliver(batch),
+    onPunts: (batch) => upcalls.punted(batch),
+    onRoom: () => upcalls.roomMade(),
     onTrouble: (message) => log.error({}, message),
     nowMs: () => systemClock.nowMs(),
   });

@@ -32,6 +32,8 @@ export interface BpfDataplaneOptions {
   readonly onPunts: (punts: readonly Punt[]) => void;
   /** Something went wrong that forwarding survives: one sentence. */
   readonly onTrouble: (message: string) => void;
+  /** There is room that there was not before: routes that were refused may be tried again. */
+  readonly onRoom?: () => void;
   readonly nowMs: () => number;
 }
 
@@ -198,6 +200,7 @@ async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise
     ports: portCount,
     ifindexOf: (vport) => ports.ifindexOf(vport),
     onGrowthFailed: options.onTrouble,
+    onGrown: () => options.onRoom?.(),
   });
   return { forwarder, pins, ports, replication };
 }

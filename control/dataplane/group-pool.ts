@@ -41,6 +41,8 @@ export const GROUP_REST_MS = 1000;
 /** A class grows when less than a quarter of it is spare. */
 const SPARE_SHARE = 4;
 const SMALLEST_SPARE = 2;
+/** A map with more slots than so many times the set is not worth walking as long as a better one can be made. */
+const WORTHWHILE = 2;
 /** Slots in one tick: emptying many groups must not hold up what comes next. */
 const CLEARED_AT_ONCE = 1024;
 
@@ -52,12 +54,18 @@ export class GroupPool {
   readonly #used = new Map<string, { readonly group: Group; users: number }>();
   /** By set, the longest resting first. A set that comes back meanwhile has its group again at once. */
   readonly #resting = new Map<string, Resting>();
+  #complete = false;
 
   /** `limit`: sets in use at one time. `sizes`: slots of each class, ascending; they have no maps until add(). */
   constructor(limit: number, sizes: readonly number[], writer: GroupWriter) {
     this.limit = limit;
     this.#writer = writer;
     this.#classes = new Map(sizes.map((slots) => [slots, { spare: [], total: 0 }]));
+  }
+
+  /** No more maps will come: from now on any that is large enough will do. */
+  complete(): void {
+    this.#complete = true;
   }
 
   get used(): number {
@@ -141,8 +149,9 @@ export class GroupPool {
 
   #takeSpare(slots: number, nowMs: number): { index: number; slots: number } | undefined {
     this.tick(nowMs);
+    const largest = this.#complete ? Infinity : slots * WORTHWHILE;
     for (const [size, { spare }] of this.#classes) {
-      if (size < slots) continue;
+      if (size < slots || size > largest) continue;
       const index = spare.pop();
       if (index !== undefined) return { index, slots: size };
     }

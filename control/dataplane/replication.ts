@@ -16,7 +16,7 @@ const DEVMAP_VALUE_BYTES = 8;
 /** Some ten microseconds each: made in one go, so many do not hold up what else there is to do. */
 const MADE_AT_ONCE = 128;
 /** Of each size class at the start. */
-const FIRST_GROUPS = 8;
+const FIRST_GROUPS = 32;
 
 export interface ReplicationOptions {
   /** The ARRAY_OF_MAPS, with outerEntries() entries. */
@@ -30,6 +30,8 @@ export interface ReplicationOptions {
   /** undefined while the port has no device. */
   readonly ifindexOf: (vport: VportId) => number | undefined;
   readonly onGrowthFailed: (message: string) => void;
+  /** There are more groups than before: what was refused may be tried again. */
+  readonly onGrown: () => void;
 }
 
 /** Groups that rest need room beside those in use, and so do the spare ones of each class. */
@@ -63,11 +65,20 @@ export class Replication {
     if (this.#growing !== undefined || this.#closed) return;
     const shortages = this.pool.shortages();
     if (shortages.length === 0 || this.#room() === 0) return;
-    this.#growing = this.#install(shortages)
+    const growing = this.#install(shortages)
+      .then(() => this.#grown())
       .catch((error: unknown) => this.#options.onGrowthFailed(`make more replication groups: ${errorText(error)}`))
       .finally(() => {
-        this.#growing = undefined;
+        if (this.#growing === growing) this.#growing = undefined;
       });
+    this.#growing = growing;
+  }
+
+  #grown(): void {
+    this.#growing = undefined;
+    if (this.#closed) return;
+    this.#options.onGrown();
+    this.growIfShort();
   }
 
   /** The port sits on another device now. */
@@ -99,6 +110,7 @@ export class Replication {
     const descriptors = this.#maps.slice(first).map((map) => map.fd);
     await this.#options.outer.updateBatch(u32Keys(made.map(({ index }) => index)), u32Keys(descriptors), made.length);
     for (const { slots, index } of made) this.pool.add(slots, [index]);
+    if (this.#room() === 0) this.pool.complete();
   }
 
   #fill(group: number, vports: readonly VportId[]): void {

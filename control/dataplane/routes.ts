@@ -123,7 +123,9 @@ export class RouteTable {
     const group = this.#acquire(route, nowMs);
     if (typeof group === 'object') return { name, route, before, counter, group };
     if (before?.counter !== counter) slots.giveBack(counter);
-    return group ?? `no replication group for ${route.outgoing.length} interfaces is free (limits.replication_groups is ${groups.limit})`;
+    if (group !== undefined) return group;
+    if (groups.used < groups.limit) return `replication groups for ${route.outgoing.length} interfaces are being made; it is tried again when they are there`;
+    return `every replication group is in use (limits.replication_groups is ${groups.limit})`;
   }
 
   /** A sentence when the kernel refused a slot, undefined when there is no group left. */

@@ -98,6 +98,11 @@ export class Router {
     this.#driver.rearm();
   }
 
+  /** The data plane has room again for routes it refused. */
+  roomMade(): void {
+    if (!this.#closed) this.routes.retry(this.#nowMs());
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -10,6 +10,7 @@ import { bpfObjectPath } from '../../control/paths';
 import { RouteSync } from '../../control/router/route-sync';
 import { Bed } from '../bench/routes/bed';
 import { endure } from '../bench/routes/event-loop';
+import { eventually } from '../lab/eventually';
 import { quiet } from '../unit/router/fakes';
 
 const ROUTES = 128_000;
@@ -22,7 +23,7 @@ const set = (i: number, ...outgoing: number[]): RouteChange => ({ kind: 'set', r
 const remove = (i: number): RouteChange => ({ kind: 'remove', key: route(i, []) });
 const nameOf = (i: number): string => routeName(route(i, []).source, route(i, []).group);
 
-function open(): Promise<BpfDataplane> {
+function open(options: { readonly groupLimit?: number; readonly onRoom?: () => void } = {}): Promise<BpfDataplane> {
   const policer: PolicerSettings = { ratePps: 100, burst: 100, totalPps: 400 };
   return BpfDataplane.open({
     objectPath: bpfObjectPath(),
@@ -30,6 +31,7 @@ function open(): Promise<BpfDataplane> {
     routeLimit: ROUTES,
     groupLimit: 64,
     ports: VPORTS,
+    ...options,
     policers: Object.fromEntries(PUNT_CLASSES.map((name) => [name, policer])) as Record<PuntClass, PolicerSettings>,
     onPunts: () => undefined,
     onTrouble: (message) => expect(message).toBe(''),
@@ -96,6 +98,30 @@ describe('128,000 routes', () => {
     expect(dataplane.usage.routes).toBe(1);
   }, 20_000);
 });
+
+test('a burst of new outgoing sets, more than there are spare groups, is installed as soon as more are made', async () => {
+  const sets = 300;
+  let rounds = 0;
+  const dataplane = await open({
+    groupLimit: 512,
+    onRoom: () => {
+      rounds++;
+      sync.retry(systemClock.nowMs());
+    },
+  });
+  const sync = new RouteSync({ dataplane, log: quiet, nowMs: systemClock.nowMs, onWritten: () => undefined });
+  try {
+    // Each of three ports, no two alike: all of one size class, and beyond it of the larger ones.
+    const changes = Array.from({ length: sets }, (_, i) => set(i, 2 + i, 400, 401));
+    sync.apply(changes, systemClock.nowMs());
+    await eventually(() => sync.waiting === 0 && sync.problemCount === 0, { what: 'every route is installed', timeoutMs: 3000 });
+    expect(dataplane.usage).toMatchObject({ routes: sets, groups: sets });
+    expect(rounds).toBeGreaterThan(0);
+  } finally {
+    sync.close();
+    await dataplane.close();
+  }
+}, 20_000);
 
 test('a route to 256 ports: every one of them gets every packet, and the counters agree', async () => {
   const bed = await Bed.create({ ports: 256, routeLimit: 1000, groupLimit: 64 });

@@ -3,7 +3,7 @@ import { GROUP_REST_MS, GroupPool, sizeClasses } from '../../../control/dataplan
 import type { Group } from '../../../control/dataplane/group-pool';
 
 /** Devmaps as the kernel would hold them. */
-function pool(classes = [{ slots: 4, count: 3 }, { slots: 16, count: 2 }], limit = 100) {
+function pool(classes = [{ slots: 4, count: 3 }, { slots: 16, count: 2 }], limit = 100, complete = true) {
   const maps = new Map<number, (number | undefined)[]>();
   let failing = false;
   const groups = new GroupPool(limit, classes.map(({ slots }) => slots), {
@@ -18,6 +18,7 @@ function pool(classes = [{ slots: 4, count: 3 }, { slots: 16, count: 2 }], limit
   });
   let next = 0;
   for (const { slots, count } of classes) groups.add(slots, Array.from({ length: count }, () => next++));
+  if (complete) groups.complete();
   return { groups, maps, fail: (on: boolean) => (failing = on) };
 }
 
@@ -32,6 +33,15 @@ test('a set gets the smallest class that holds it, and a larger one when that is
   expect(groups.acquire([1, 2, 3, 4, 5], 0)?.slots).toBe(16);
   for (const vport of [1, 2, 3]) expect(groups.acquire([vport], 0)?.slots).toBe(4);
   expect(groups.acquire([4], 0)?.slots).toBe(16);
+});
+
+test('while more maps can be made, none more than twice as large as needed is taken: a broadcast walks every slot', () => {
+  const { groups } = pool([{ slots: 4, count: 1 }, { slots: 16, count: 2 }], 100, false);
+  expect(groups.acquire([1, 2], 0)?.slots).toBe(4);
+  expect(groups.acquire([1, 3], 0)).toBeUndefined();
+  expect(groups.acquire([1, 2, 3, 4, 5, 6, 7, 8], 0)?.slots).toBe(16);
+  groups.complete();
+  expect(groups.acquire([1, 3], 0)?.slots).toBe(16);
 });
 
 test('slots are filled before the group is handed out', () => {

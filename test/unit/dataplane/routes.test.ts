@@ -27,6 +27,7 @@ function table({ limit = 10_000, groups = 100 } = {}) {
   const kernel = new FakeMap();
   const pool = new GroupPool(groups, [4], { fill: () => undefined, clear: () => undefined });
   pool.add(4, Array.from({ length: groups }, (_, i) => i));
+  pool.complete();
   const slots = new CounterSlots(limit + 10, () => undefined);
   const events: string[] = [];
   const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
