@@ -1,5 +1,5 @@
 /**
- * The internet checksum (RFC 1071) and its incremental update (RFC 1624).
+ * The internet checksum (RFC 1071).
  * Owns the arithmetic only: where a checksum field lies in a header, and what a wrong one means, is the caller's business.
  */
 
@@ -18,14 +18,6 @@ export function internetChecksum(bytes: Uint8Array): number {
   }
   if (evenLength < bytes.length) high += bytes[evenLength] as number;
   return ~foldCarries(high * 0x100 + low) & 0xffff;
-}
-
-/**
- * The checksum after one 16-bit word of the data changed. RFC 1624 §3, equation 3: HC' = ~(~HC + ~m + m').
- * The equation of RFC 1141 is not used: it can yield 0xffff where a full computation yields 0.
- */
-export function updateChecksum(checksum: number, oldWord: number, newWord: number): number {
-  return ~foldCarries((~checksum & 0xffff) + (~oldWord & 0xffff) + newWord) & 0xffff;
 }
 
 function foldCarries(sum: number): number {

@@ -9,9 +9,3 @@ export function multicastMac(group: Ipv4): Uint8Array {
   if (!isMulticast(group)) throw new RangeError(`no multicast MAC for ${group}: not in 224.0.0.0/4`);
   return Uint8Array.of(0x01, 0x00, 0x5e, (group >>> 16) & 0x7f, (group >>> 8) & 0xff, group & 0xff);
 }
-
-/** Whether a frame to `mac` may carry a packet to `group`. False for anything but six bytes and for what is not multicast. */
-export function isMulticastMacOf(mac: Uint8Array, group: Ipv4): boolean {
-  if (mac.length !== 6 || !isMulticast(group)) return false;
-  return multicastMac(group).every((byte, index) => byte === mac[index]);
-}

@@ -13,8 +13,9 @@ import { KernelForwarder } from '../../lab/kernel-forwarder';
 import type { Namespace } from '../../lab/namespace';
 import { inRepository } from '../../lab/repository';
 import { TrafficProcess } from '../../lab/traffic-process';
+import { interfacesOf } from '../../lab/xdp-forwarder';
 import { formatIpv4 } from '../../../control/protocol/packet/address';
-import type { Answers, Request, RouterPort } from './protocol';
+import type { Answers, Request } from './protocol';
 import { FIRST_SOURCE, groupOf } from './stream';
 
 export interface BedOptions {
@@ -71,7 +72,7 @@ async function build(lab: Lab, options: BedOptions, make: (worker: TrafficProces
   const worker = await startWorker(lab, router);
   const { receiverProgram, generatorProgram } = await ask(worker, {
     do: 'open',
-    ports: await portsOf(router, ['up0', ...egress]),
+    ports: await interfacesOf(router, ['up0', ...egress]),
     pinPath: pinPath(lab, 'xmcast'),
     benchPinPath: pinPath(lab, 'bench'),
     routeLimit: options.routeLimit,
@@ -80,7 +81,7 @@ async function build(lab: Lab, options: BedOptions, make: (worker: TrafficProces
   const far = egress.map((_, i) => `rx${i + 1}`);
   await attach(generator, 'gen0', generatorProgram);
   for (const name of far) await attach(receivers, name, receiverProgram);
-  await ask(worker, { do: 'receivers', ifindexes: (await portsOf(receivers, far)).map(({ ifindex }) => ifindex) });
+  await ask(worker, { do: 'receivers', ifindexes: (await interfacesOf(receivers, far)).map(({ ifindex }) => ifindex) });
   return make(worker, egressPorts);
 }
 
@@ -128,18 +129,4 @@ function pinPath(lab: Lab, name: string): string {
   const path = `/sys/fs/bpf/xmcast-${lab.id}-${name}`;
   lab.removeOnClose(path);
   return path;
-}
-
-async function portsOf(namespace: Namespace, names: readonly string[]): Promise<readonly RouterPort[]> {
-  const links = JSON.parse(await namespace.run(['ip', '-j', 'link'])) as readonly {
-    ifname: string;
-    ifindex: number;
-    address: string;
-    mtu: number;
-  }[];
-  return names.map((name) => {
-    const link = links.find(({ ifname }) => ifname === name);
-    if (link === undefined) throw new Error(`${name} is not in ${namespace.label}`);
-    return { name, ifindex: link.ifindex, mac: link.address, mtu: link.mtu };
-  });
 }

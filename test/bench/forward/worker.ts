@@ -2,7 +2,6 @@
  * The process inside the router's namespace: xmcast's data plane as the daemon opens it, the other contenders, and the clock. Does what
  * it is asked, decides nothing. Ends with its stdin.
  */
-import { createInterface } from 'node:readline';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBtf } from '#bindings';
@@ -29,6 +28,7 @@ import type {
 } from './protocol';
 import { minus, ReceiverCounts } from './receiver-counts';
 import { benchFrame, FILL_GROUP, FIRST_SOURCE, generatorState, groupOf } from './stream';
+import { serveRequests } from '../serve-requests';
 
 const GROUP_LIMIT = 64;
 /** Routes in one call, as a controller that starts hands them over. */
@@ -207,22 +207,4 @@ async function obey(request: Request): Promise<Answers[keyof Answers]> {
   }
 }
 
-function say(line: object): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-async function serve(): Promise<void> {
-  say({ event: 'ready' });
-  for await (const line of createInterface({ input: process.stdin })) {
-    try {
-      say({ event: 'answer', ...(await obey(JSON.parse(line) as Request)) });
-    } catch (error) {
-      say({ event: 'answer', error: error instanceof Error ? error.message : String(error) });
-    }
-  }
-  await worker?.close();
-  say({ event: 'finished' });
-  process.exit(0);
-}
-
-void serve();
+void serveRequests<Request>(obey, () => worker?.close());

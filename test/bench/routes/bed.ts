@@ -13,7 +13,8 @@ import { macFor } from '../../lab/link';
 import type { Namespace } from '../../lab/namespace';
 import { inRepository } from '../../lab/repository';
 import { TrafficProcess } from '../../lab/traffic-process';
-import type { Answers, BenchPort, Request } from './protocol';
+import { interfacesOf } from '../../lab/xdp-forwarder';
+import type { Answers, Request } from './protocol';
 
 const WORKER = 'build/test/bench/routes/worker.js';
 const FIRST_MAC_SERIAL = 10_000;
@@ -56,7 +57,7 @@ export class Bed {
     const bed = new Bed(lab, await TrafficProcess.start(lab.spawn(router, argv, { name: 'bench worker' })));
     const { receiverProgram, generatorProgram } = await bed.ask({
       do: 'open',
-      ports: await portsOf(router, ['up0', ...outgoing]),
+      ports: await interfacesOf(router, ['up0', ...outgoing]),
       pinPath: pinPath(lab, 'xmcast'),
       benchPinPath: pinPath(lab, 'bench'),
       routeLimit: options.routeLimit,
@@ -64,7 +65,7 @@ export class Bed {
     });
     await attach(generator, ['gen0'], generatorProgram);
     await attach(receivers, far, receiverProgram);
-    await bed.ask({ do: 'receivers', ifindexes: (await portsOf(receivers, far)).map(({ ifindex }) => ifindex) });
+    await bed.ask({ do: 'receivers', ifindexes: (await interfacesOf(receivers, far)).map(({ ifindex }) => ifindex) });
     return bed;
   }
 
@@ -109,14 +110,4 @@ function pinPath(lab: Lab, name: string): string {
   const path = `/sys/fs/bpf/xmcast-${lab.id}-${name}`;
   lab.removeOnClose(path);
   return path;
-}
-
-async function portsOf(namespace: Namespace, names: readonly string[]): Promise<readonly BenchPort[]> {
-  const links = JSON.parse(await namespace.run(['ip', '-j', 'link'])) as readonly { ifname: string; ifindex: number; address: string; mtu: number }[];
-  const byName = new Map(links.map((link) => [link.ifname, link]));
-  return names.map((name) => {
-    const link = byName.get(name);
-    if (link === undefined) throw new Error(`${name} is not in ${namespace.label}`);
-    return { name, ifindex: link.ifindex, mac: link.address, mtu: link.mtu };
-  });
 }

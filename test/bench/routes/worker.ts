@@ -3,7 +3,6 @@
  * nothing. Ends with its stdin.
  */
 import { performance } from 'node:perf_hooks';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { monotonicNs, readBtf } from '#bindings';
@@ -21,6 +20,7 @@ import type {
   Answers, ArrivalsAnswer, ArrivalsRequest, BatchAnswer, BatchRequest, CountersAnswer, CountersRequest, FanoutAnswer, FanoutRequest,
   JoinsAnswer, JoinsRequest, OpenRequest, Request,
 } from './protocol';
+import { serveRequests } from '../serve-requests';
 
 const INGRESS_VPORT = 1;
 /** The i-th outgoing port (from 0) is vport i + 2. */
@@ -287,22 +287,4 @@ async function obey(request: Request): Promise<Answers[keyof Answers]> {
   }
 }
 
-function say(line: object): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-async function serve(): Promise<void> {
-  say({ event: 'ready' });
-  for await (const line of createInterface({ input: process.stdin })) {
-    try {
-      say({ event: 'answer', ...(await obey(JSON.parse(line) as Request)) });
-    } catch (error) {
-      say({ event: 'answer', error: error instanceof Error ? error.message : String(error) });
-    }
-  }
-  await worker?.close();
-  say({ event: 'finished' });
-  process.exit(0);
-}
-
-void serve();
+void serveRequests<Request>(obey, () => worker?.close());
