@@ -184,8 +184,9 @@ function keepsCounter(before: RouteEntry, route: WantedRoute): boolean {
   return (before.group === undefined) === (route.outgoing.length === 0);
 }
 
-function problemOf({ source, group }: RouteKey, problem: string): RouteProblem {
-  return { source, group, problem };
+function problemOf({ source, group, sourceLength, groupLength }: RouteKey, problem: string): RouteProblem {
+  const lengths = { ...(sourceLength === undefined ? {} : { sourceLength }), ...(groupLength === undefined ? {} : { groupLength }) };
+  return { source, group, ...lengths, problem };
 }
 
 interface Run {

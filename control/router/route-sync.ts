@@ -6,7 +6,7 @@
  * queue first, also piece by piece; as long as that takes everything lines up behind it, so that the later change of a route wins.
  */
 import type { Dataplane } from '../dataplane/api';
-import { routeName } from '../mrib/route';
+import { nameOf } from '../mrib/route';
 import type { RouteChange, RouteKey } from '../mrib/route';
 import { formatIpv4 } from '../protocol/packet/address';
 import type { Log } from '../log';
@@ -187,10 +187,6 @@ export class RouteSync {
     this.#refusals.delete(name);
     this.#refusals.set(name, refused);
   }
-}
-
-function nameOf({ source, group }: RouteKey): string {
-  return routeName(source, group);
 }
 
 function weigh(changes: readonly RouteChange[]): number {
