@@ -37,6 +37,11 @@ export function durationMs(duration: DurationMessage): number {
   return valid ? seconds * 1000 + nanos / 1_000_000 : Number.NaN;
 }
 
+/** undefined for what is left out: undefined, or null as the message classes have it. */
+export function optionalMs(duration: DurationMessage | null | undefined): number | undefined {
+  return duration === undefined || duration === null ? undefined : durationMs(duration);
+}
+
 /** "125s", "0.5s". */
 export function formatMs(ms: number): string {
   return `${ms / 1000}s`;

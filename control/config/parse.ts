@@ -11,8 +11,21 @@ import { MAX_PROBLEMS, positionAt, TreeReader } from './read-tree';
 import { SourceMap } from './source-map';
 
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
-/** The YAML reader needs about 10 µs and 1 kB for each token, bad ones included. 1,024 interfaces with every key have 150,000. */
-export const MAX_TOKENS = 250_000;
+/**
+ * The YAML reader needs about 4 µs and at worst 600 bytes for each token, bad ones included. 16,384 static routes have 850,000, as
+ * many SSM mappings 400,000, 1,024 interfaces with every timer 150,000.
+ */
+export const MAX_TOKENS = 1_500_000;
+
+/** More than any key needs. An open bracket costs the reader ten times as much as another token. */
+const MAX_DEPTH = 100;
+const BRACKETS: ReadonlyMap<string, number> = new Map([
+  ['[', 1],
+  ['{', 1],
+  [']', -1],
+  ['}', -1],
+]);
+const TOO_DEEP = 'nested too deeply';
 
 export interface ParsedConfig {
   /** undefined when there is any problem. */
@@ -78,9 +91,12 @@ function sizeProblem(text: string): Problem | undefined {
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_FILE_BYTES) return problemAt(`the file has ${bytes} bytes; allowed are ${MAX_FILE_BYTES}`);
   let tokens = 0;
-  for (const _ of new Lexer().lex(text)) {
+  let depth = 0;
+  for (const token of new Lexer().lex(text)) {
     tokens++;
     if (tokens > MAX_TOKENS) return problemAt(`the file has more than ${MAX_TOKENS} YAML tokens`);
+    depth += BRACKETS.get(token) ?? 0;
+    if (depth > MAX_DEPTH) return problemAt(TOO_DEEP);
   }
   return undefined;
 }
@@ -96,7 +112,7 @@ function syntaxProblems(document: Document.Parsed, lines: LineCounter): Problem[
 
 function syntaxMessage(code: string, message: string): string {
   if (code === 'MULTIPLE_DOCS') return 'more than one YAML document; a configuration is one';
-  if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
+  if (code === 'RESOURCE_EXHAUSTION') return TOO_DEEP;
   return `not YAML: ${escapeControls(message.replace(/\s+/g, ' ')).slice(0, 200)}`;
 }
 

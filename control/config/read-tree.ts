@@ -26,6 +26,8 @@ export type PlainMessage = { [property: string]: unknown };
 
 /** Beyond this many the rest of the file is not read: nobody corrects more at one go, and an alias can repeat a bad mapping. */
 export const MAX_PROBLEMS = 100;
+/** Keys and list entries, aliases written out: a list of thousands may be named by a thousand interfaces. */
+export const MAX_VALUES = 500_000;
 const UINT32_MAX = 0xffffffff;
 
 export interface TreeContext {
@@ -37,6 +39,7 @@ export interface TreeContext {
 export class TreeReader {
   readonly problems: Problem[] = [];
   readonly #context: TreeContext;
+  #valuesRead = 0;
 
   constructor(context: TreeContext) {
     this.#context = context;
@@ -56,7 +59,7 @@ export class TreeReader {
     const message: PlainMessage = {};
     const seen = new Map<FieldSchema, Position>();
     for (const pair of map.items as Pair<Node, Node | null>[]) {
-      if (this.problems.length >= MAX_PROBLEMS) break;
+      if (!this.#mayReadOn(path)) break;
       const position = this.#positionOf(pair.key);
       const field = this.#fieldOf(pair.key, schema, path, position);
       if (field === undefined) continue;
@@ -72,6 +75,14 @@ export class TreeReader {
       if (value !== undefined) message[field.property] = value;
     }
     return message;
+  }
+
+  /** Asked before each key and list entry. */
+  #mayReadOn(path: string): boolean {
+    if (this.#valuesRead === MAX_VALUES)
+      this.#refuse(path, `the file has more than ${MAX_VALUES} values, counted with what its aliases repeat`);
+    this.#valuesRead++;
+    return this.#valuesRead <= MAX_VALUES && this.problems.length < MAX_PROBLEMS;
   }
 
   #fieldOf(key: Node, schema: MessageSchema, path: string, position: Position): FieldSchema | undefined {
@@ -99,7 +110,7 @@ export class TreeReader {
     }
     const list: unknown[] = [];
     for (const item of node.items as (Node | null)[]) {
-      if (this.problems.length >= MAX_PROBLEMS) break;
+      if (!this.#mayReadOn(path)) break;
       const itemPath = indexPath(path, list.length);
       if (item !== null) this.#context.sourceMap.set(itemPath, this.#positionOf(item));
       if (isNull(item)) this.#refuse(itemPath, 'empty list entry');

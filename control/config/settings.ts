@@ -3,19 +3,61 @@
  * Made from the Config message by config/, read by daemon.ts; nobody else reads Config itself.
  */
 import type { PolicerSettings, PuntClass } from '../dataplane/api';
-import type { IgmpInterfaceSettings } from '../protocol/igmp/router/api';
-import type { Ipv4Prefix } from '../protocol/packet/address';
+import type { IgmpHostSettings } from '../protocol/igmp/host/api';
+import type { IgmpInterfaceSettings, IgmpLimits, StaticGroup } from '../protocol/igmp/router/api';
+import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
+
+/** Where streams come from and where reports go (RFC 4605). No querier runs here. */
+export interface UpstreamSettings {
+  /** Groups it serves; empty: all. */
+  readonly groups: readonly Ipv4Prefix[];
+  /** Sources expected by it; empty: all. */
+  readonly sources: readonly Ipv4Prefix[];
+  /** The lowest is used first. */
+  readonly priority: number;
+  readonly host: Omit<IgmpHostSettings, 'mtu' | 'random' | 'recordedSourcesLimit'>;
+}
+
+/** What the configuration says of the router side of IGMP on one interface. The rest is known when the machine is made. */
+export interface IgmpSettings extends Omit<IgmpInterfaceSettings, 'mtu' | 'ssmMapping' | 'limits' | 'alternativeSubnets'> {
+  readonly limits: Omit<IgmpLimits, 'total'>;
+}
+
+export interface StaticRouteSettings {
+  readonly group: Ipv4Prefix;
+  /** undefined: every source. */
+  readonly source: Ipv4Prefix | undefined;
+  /** Names of interfaces. */
+  readonly upstream: string;
+  readonly downstreams: readonly string[];
+  /** 0: the interfaces alone decide. */
+  readonly ttlThreshold: number;
+}
+
+export interface SsmMappingSettings {
+  readonly static: readonly { readonly group: Ipv4Prefix; readonly sources: readonly Ipv4[] }[];
+  /** Lower case, without dots at its ends; undefined: DNS is not asked. */
+  readonly dnsDomain: string | undefined;
+  /** "address:port" or "[address]:port"; empty: those of the system. */
+  readonly dnsServers: readonly string[];
+  readonly anySourceV3: boolean;
+}
 
 export interface InterfaceSettings {
   readonly name: string;
-  /** Where streams come from and where reports go (RFC 4605). No querier runs here. */
-  readonly upstream: boolean;
+  /** undefined: a downstream interface. */
+  readonly upstream: UpstreamSettings | undefined;
   /** 1 to 255: received TTL < threshold is dropped; a copy leaves only if the received TTL > threshold. */
   readonly ttlThreshold: number;
   /** Groups in these do not cross the interface, neither in nor out (RFC 2365). */
   readonly boundaries: readonly Ipv4Prefix[];
-  /** Without the MTU: the machine is created once the link's MTU is known. */
-  readonly igmp: Omit<IgmpInterfaceSettings, 'mtu'>;
+  /** Behind this interface besides its own subnets, for IGMP and for sources. */
+  readonly alternativeSubnets: readonly Ipv4Prefix[];
+  /** Forward to hosts here even while another router asks them (RFC 4605 §3). */
+  readonly forwardIfNotQuerier: boolean;
+  readonly igmp: IgmpSettings;
+  /** This machine itself is a member here. */
+  readonly joinGroups: readonly StaticGroup[];
 }
 
 export interface Settings {
@@ -27,7 +69,11 @@ export interface Settings {
     readonly replicationGroups: number;
     /** An (S,G) route learnt from traffic goes after this long without a packet. */
     readonly sourceIdleMs: number;
+    /** Groups of all interfaces together. */
+    readonly memberships: number;
   };
+  readonly staticRoutes: readonly StaticRouteSettings[];
+  readonly ssmMapping: SsmMappingSettings;
   readonly dataplane: {
     /** Folder on a bpffs that holds this daemon's pins. */
     readonly pinPath: string;

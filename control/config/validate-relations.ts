@@ -1,28 +1,31 @@
 /**
- * Rules between the fields of a Config whose fields are right one by one: interfaces among each other, IGMP timers as they are in
- * the end on each interface.
+ * Rules between the fields of a Config whose fields are right one by one: interfaces among each other, what only one side of the
+ * router has, groups that are given twice. Timers and static routes have files of their own.
  */
 import type { xmcast } from '#proto';
-import { igmpSettings } from './defaults';
-import { formatMs } from './duration';
+import { formatPrefix, parsePrefix, prefixContains, type Ipv4Prefix } from '../protocol/packet/address';
+import { problem } from './field-rules';
+import { overlayIgmp, ssmRangeOf, type IgmpConfig } from './igmp-settings';
+import { NameBook } from './name-book';
 import { printable } from './printable';
-import type { InterfaceSettings, Problem } from './settings';
+import type { Problem } from './settings';
 import { indexPath, keyPath } from './source-map';
+import { staticRouteProblems } from './static-route-relations';
+import { staticGroups } from './static-settings';
+import { timingProblems } from './validate-timing';
 
-type IgmpConfig = xmcast.v1.IgmpConfig.$Properties;
 type InterfaceConfig = xmcast.v1.InterfaceConfig.$Properties;
-
-/** RFC 2236 §2.2: Max Response Time of version 2 is eight bits of tenths of a second. */
-const MAX_V2_RESPONSE_MS = 25_500;
 
 export function relationProblems(config: xmcast.v1.Config.$Properties): Problem[] {
   const interfaces = config.interfaces ?? [];
-  const common = config.igmp ?? {};
+  const names = new NameBook(interfaces.map(({ name }) => name ?? ''));
   return [
     ...duplicateNames(interfaces),
-    ...secondUpstreams(interfaces),
-    ...timingProblems({}, common, 'igmp'),
-    ...interfaces.flatMap((item, index) => timingProblems(common, item.igmp ?? {}, `${indexPath('interfaces', index)}.igmp`)),
+    ...interfaces.flatMap((item, index) => roleProblems(item, indexPath('interfaces', index))),
+    ...interfaces.flatMap((item, index) => memberProblems(item, config.igmp ?? {}, indexPath('interfaces', index))),
+    ...timingProblems(config),
+    ...staticRouteProblems(config, names),
+    ...duplicateGroups('ssm_mapping.static', config.ssmMapping?.static ?? []),
   ];
 }
 
@@ -40,70 +43,53 @@ function duplicateNames(interfaces: readonly InterfaceConfig[]): Problem[] {
   return problems;
 }
 
-function secondUpstreams(interfaces: readonly InterfaceConfig[]): Problem[] {
-  const upstreams = [...interfaces.entries()].filter(([, item]) => item.upstream === true);
-  const [first, ...others] = upstreams;
-  if (first === undefined) return [];
-  const taken = `${printable(first[1].name ?? '')} (interfaces[${first[0]}]) is upstream already; at most one may be`;
-  return others.map(([index]) => problem(`${indexPath('interfaces', index)}.upstream`, taken));
-}
-
-const KEYS = {
-  version: 'version',
-  queryInterval: 'query_interval',
-  queryResponseInterval: 'query_response_interval',
-  startupQueryInterval: 'startup_query_interval',
-} as const;
-type Property = keyof typeof KEYS;
-
-interface TimingRule {
-  /** The problem is shown at the first of these that is set here; when none is, it is a matter of the section above. */
-  readonly fields: readonly [Property, Property];
-  /** What is wrong with these values, if anything. `named` writes a value with its key, and says when it is the default. */
-  readonly fault: (igmp: InterfaceSettings['igmp'], named: (property: Property, ms: number) => string) => string | undefined;
-}
-
-const TIMING_RULES: readonly TimingRule[] = [
-  {
-    // RFC 3376 §8.3: answers to one query must be in before the next.
-    fields: ['queryResponseInterval', 'queryInterval'],
-    fault: ({ timing: { queryResponseIntervalMs, queryIntervalMs } }, named) => {
-      if (queryResponseIntervalMs < queryIntervalMs) return undefined;
-      const limit = named('queryInterval', queryIntervalMs);
-      return `${named('queryResponseInterval', queryResponseIntervalMs)} must be less than ${limit}`;
-    },
-  },
-  {
-    fields: ['startupQueryInterval', 'queryInterval'],
-    fault: ({ timing: { startupQueryIntervalMs, queryIntervalMs } }, named) => {
-      if (startupQueryIntervalMs <= queryIntervalMs) return undefined;
-      const limit = named('queryInterval', queryIntervalMs);
-      return `${named('startupQueryInterval', startupQueryIntervalMs)} must not be more than ${limit}`;
-    },
-  },
-  {
-    fields: ['queryResponseInterval', 'version'],
-    fault: ({ version, timing: { queryResponseIntervalMs } }, named) => {
-      if (version !== 2 || queryResponseIntervalMs <= MAX_V2_RESPONSE_MS) return undefined;
-      const value = named('queryResponseInterval', queryResponseIntervalMs);
-      return `${value} must not be more than ${formatMs(MAX_V2_RESPONSE_MS)} in queries of version 2`;
-    },
-  },
-];
-
-function timingProblems(common: IgmpConfig, own: IgmpConfig, path: string): Problem[] {
-  const effective = igmpSettings(common, own);
-  const named = (property: Property, ms: number): string => {
-    const byDefault = (own[property] ?? common[property] ?? undefined) === undefined;
-    return `${KEYS[property]} (${formatMs(ms)}${byDefault ? ', the default' : ''})`;
+/** What means nothing on this side of the router was meant for an interface of the other. */
+function roleProblems(item: InterfaceConfig, path: string): Problem[] {
+  if (item.upstream === true) {
+    if (!item.staticGroups?.length) return [];
+    return [problem(keyPath(path, 'static_groups'), 'only a downstream interface has memberships; upstream is true here')];
+  }
+  const given = {
+    upstream_groups: Boolean(item.upstreamGroups?.length),
+    upstream_sources: Boolean(item.upstreamSources?.length),
+    upstream_priority: (item.upstreamPriority ?? undefined) !== undefined,
+    igmp_host: (item.igmpHost ?? undefined) !== undefined,
   };
-  return TIMING_RULES.flatMap(({ fields, fault }) => {
-    const blamed = fields.find((property) => own[property] !== undefined && own[property] !== null);
-    const message = blamed === undefined ? undefined : fault(effective, named);
-    return blamed === undefined || message === undefined ? [] : [problem(keyPath(path, KEYS[blamed]), message)];
-  });
+  return Object.entries(given)
+    .filter(([, isGiven]) => isGiven)
+    .map(([key]) => problem(keyPath(path, key), 'only an upstream has it; give "upstream: true" beside it, or leave it out'));
 }
 
-function problem(path: string, message: string): Problem {
-  return { path, line: 0, column: 0, message };
+function memberProblems(item: InterfaceConfig, common: IgmpConfig, path: string): Problem[] {
+  const [staticGiven, joinGiven] = [item.staticGroups ?? [], item.joinGroups ?? []];
+  if (staticGiven.length + joinGiven.length === 0) return [];
+  const ssmRange = ssmRangeOf(overlayIgmp(common, item.igmp ?? {}));
+  return [
+    ...groupListProblems(staticGiven, ssmRange, keyPath(path, 'static_groups')),
+    ...groupListProblems(joinGiven, ssmRange, keyPath(path, 'join_groups')),
+  ];
+}
+
+function groupListProblems(given: readonly xmcast.v1.StaticGroup.$Properties[], ssmRange: Ipv4Prefix, groupsPath: string): Problem[] {
+  const withoutSources = staticGroups(given).flatMap(({ group, sources }, index) => {
+    if (sources.length > 0 || !prefixContains(ssmRange, group)) return [];
+    // RFC 4607 §1: there is no group without a source there.
+    const written = printable(given[index]?.group ?? '');
+    const message = `${written} is in the source-specific range ${formatPrefix(ssmRange)}; give its sources`;
+    return [problem(keyPath(indexPath(groupsPath, index), 'group'), message)];
+  });
+  return [...duplicateGroups(groupsPath, given), ...withoutSources];
+}
+
+function duplicateGroups(path: string, entries: readonly { readonly group?: string | null }[]): Problem[] {
+  const first = new Map<string, number>();
+  return entries.flatMap(({ group }, index) => {
+    // 232.1.1.1 and 232.1.1.1/32 are one.
+    const prefix = parsePrefix(group ?? '');
+    const key = prefix === undefined ? '' : formatPrefix(prefix);
+    const earlier = first.get(key);
+    if (earlier === undefined) first.set(key, index);
+    const message = `${printable(group ?? '')} is already ${indexPath(path, earlier ?? 0)}`;
+    return earlier === undefined ? [] : [problem(keyPath(indexPath(path, index), 'group'), message)];
+  });
 }

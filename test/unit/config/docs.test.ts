@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { checkConfigText } from '../../../control/config/check';
 import { toSettings } from '../../../control/config/defaults';
 import { formatMs } from '../../../control/config/duration';
+import { MAX_TOKENS } from '../../../control/config/parse';
 import * as ranges from '../../../control/config/ranges';
+import { MAX_VALUES } from '../../../control/config/read-tree';
 import { configSchema, type MessageSchema } from '../../../control/config/schema';
 
 const text = readFileSync(join(__dirname, '../../../docs/configuration.md'), 'utf8');
@@ -14,11 +16,11 @@ const text = readFileSync(join(__dirname, '../../../docs/configuration.md'), 'ut
 /** Rows of the key tables: | `key` | type | allowed | default | meaning |. */
 const documented = new Map(
   text.split('\n').flatMap((line) => {
-    const [, key, type = '', allowed = '', fallback = ''] = line.split('|').map((cell) => cell.trim());
-    const name = /^`([a-z_.[\]]+)`$/.exec(key ?? '')?.[1];
+    const [, key, type = '', allowed = '', fallback = '', meaning = ''] = line.split('|').map((cell) => cell.trim());
+    const name = /^`([a-z0-9_.[\]]+)`$/.exec(key ?? '')?.[1];
     return name === undefined || line.split('|').length !== 7
       ? []
-      : [[name, { type, allowed, fallback: fallback.replaceAll('`', '') }] as const];
+      : [[name, { type, allowed, meaning, fallback: fallback.replaceAll('`', '') }] as const];
   }),
 );
 
@@ -54,11 +56,17 @@ test('each with its type', () => {
 test('each number and duration with the range that is checked', () => {
   const tables: Record<string, Readonly<Record<string, ranges.Range>>> = {
     'interfaces[]': ranges.INTERFACE_RANGES,
+    'interfaces[].igmp_host': ranges.HOST_RANGES,
+    'static_routes[]': ranges.STATIC_ROUTE_RANGES,
     igmp: ranges.IGMP_RANGES,
     limits: ranges.LIMITS_RANGES,
     dataplane: ranges.DATAPLANE_RANGES,
   };
-  const policer: Record<string, ranges.Range> = { rate: ranges.POLICER_RATE, burst: ranges.POLICER_BURST, total: ranges.POLICER_TOTAL };
+  const policer: Record<string, ranges.Range> = {
+    rate: ranges.POLICER_RATE,
+    burst: ranges.POLICER_BURST,
+    total: ranges.POLICER_TOTAL,
+  };
   const numeric = [...declared].filter(([, { kind }]) => kind === 'uint32' || kind === 'duration');
   for (const [key, { property }] of numeric) {
     const section = key.slice(0, key.lastIndexOf('.'));
@@ -68,11 +76,53 @@ test('each number and duration with the range that is checked', () => {
   }
 });
 
+test('each list with the length that is checked', () => {
+  const longest: [key: string, words: string][] = [
+    ...[
+      'interfaces[].boundaries[]',
+      'interfaces[].alternative_subnets[]',
+      'interfaces[].upstream_groups[]',
+      'interfaces[].upstream_sources[]',
+      'igmp.limit_exceptions[]',
+      'igmp.queriers[]',
+    ].map((key): [string, string] => [key, `at most ${ranges.MAX_PREFIXES}`]),
+    ['interfaces[].static_groups[].group', `At most ${ranges.MAX_STATIC_GROUPS} entries`],
+    ['interfaces[].static_groups[].sources[]', `at most ${ranges.MAX_STATIC_GROUP_SOURCES}`],
+    ['interfaces[].join_groups[].group', `At most ${ranges.MAX_JOIN_GROUPS} entries`],
+    ['interfaces[].join_groups[].sources[]', `at most ${ranges.MAX_JOIN_GROUP_SOURCES}`],
+    ['igmp.access[].action', `At most ${ranges.MAX_ACCESS_RULES} rules`],
+    ['static_routes[].group', `At most ${ranges.MAX_STATIC_ROUTES} routes`],
+    ['static_routes[].downstreams[]', `at most ${ranges.MAX_INTERFACES}`],
+    ['static_routes[].downstreams[]', `together have at most ${ranges.MAX_STATIC_ROUTE_DOWNSTREAMS}`],
+    ['ssm_mapping.static[].group', `At most ${ranges.MAX_SSM_MAPPINGS} entries`],
+    ['ssm_mapping.static[].sources[]', `1 to ${ranges.MAX_MAPPED_SOURCES}`],
+    ['ssm_mapping.dns_servers[]', `at most ${ranges.MAX_DNS_SERVERS}`],
+  ];
+  for (const [key, words] of longest) {
+    const { allowed = '', meaning = '' } = documented.get(key) ?? {};
+    expect([key, `${allowed} ${meaning}`]).toEqual([key, expect.stringContaining(words)]);
+  }
+});
+
+test('the sizes a file may have', () => {
+  for (const size of [MAX_TOKENS, MAX_VALUES]) expect(text).toContain(size.toLocaleString('en-GB'));
+});
+
 test('each with the default that holds', () => {
-  const { interfaces, limits, dataplane, api, metrics, logLevel } = toSettings(
-    checkConfigText('interfaces: [{name: a}]').config!,
+  const { interfaces, limits, staticRoutes, ssmMapping, dataplane, api, metrics, logLevel } = toSettings(
+    checkConfigText('interfaces: [{name: a}, {name: b, upstream: true}]').config!,
   );
-  const { igmp, ttlThreshold, upstream } = interfaces[0]!;
+  const [downstream, { upstream }] = [interfaces[0]!, interfaces[1]!];
+  const { igmp, ttlThreshold } = downstream;
+  expect([downstream.boundaries, downstream.alternativeSubnets, igmp.limits.exceptions, igmp.access, staticRoutes]).toEqual([
+    [],
+    [],
+    [],
+    [],
+    [],
+  ]);
+  expect([upstream?.groups, upstream?.sources, igmp.queriers, ssmMapping.dnsServers]).toEqual([[], [], [], []]);
+  expect([upstream?.host.unsolicitedReportIntervalMs, ssmMapping.dnsDomain]).toEqual([undefined, undefined]);
   const policers = Object.entries(dataplane.policers).flatMap(([name, { ratePps, burst, totalPps }]) => [
     [`dataplane.policers.${name}.rate`, String(ratePps)] as const,
     [`dataplane.policers.${name}.burst`, String(burst)] as const,
@@ -80,7 +130,7 @@ test('each with the default that holds', () => {
   ]);
   const held = new Map<string, string>([
     ['interfaces[].name', 'required'],
-    ['interfaces[].upstream', String(upstream)],
+    ['interfaces[].upstream', String(downstream.upstream !== undefined)],
     ['interfaces[].ttl_threshold', String(ttlThreshold)],
     ['interfaces[].igmp', 'those of igmp'],
     ['igmp.version', String(igmp.version)],
@@ -97,6 +147,42 @@ test('each with the default that holds', () => {
     ['igmp.accept_off_subnet', String(igmp.acceptOffSubnet)],
     ['igmp.require_router_alert', String(igmp.requireRouterAlert)],
     ['igmp.ssm_range', '232.0.0.0/8'],
+    ['igmp.max_groups_per_host', String(igmp.limits.groupsPerHost)],
+    ['igmp.max_tracked_hosts', String(igmp.limits.trackedHosts)],
+    ['igmp.limit_exceptions[]', 'none'],
+    ['igmp.quick_leave', igmp.quickLeave],
+    ['igmp.ignore_v1', String(igmp.ignoreV1)],
+    ['igmp.ignore_v2', String(igmp.ignoreV2)],
+    ['igmp.queriers[]', 'any on the subnet'],
+    ['igmp.forward_if_not_querier', String(downstream.forwardIfNotQuerier)],
+    ['igmp.access[].action', 'required'],
+    ['igmp.access[].group', 'every group'],
+    ['igmp.access[].source', 'every join'],
+    ['igmp.access[].reporter', 'every host'],
+    ['interfaces[].alternative_subnets[]', 'none'],
+    ['interfaces[].upstream_groups[]', 'all groups'],
+    ['interfaces[].upstream_sources[]', 'all sources'],
+    ['interfaces[].upstream_priority', String(upstream?.priority)],
+    ['interfaces[].igmp_host.version', String(upstream?.host.version)],
+    ['interfaces[].igmp_host.robustness', String(upstream?.host.robustness)],
+    // The host side decides; it alone knows which version it speaks.
+    ['interfaces[].igmp_host.unsolicited_report_interval', '1s, or 10s in versions 1 and 2'],
+    ['interfaces[].igmp_host.older_version_querier_timeout', formatMs(upstream!.host.olderVersionQuerierTimeoutMs)],
+    ['interfaces[].static_groups[].group', 'required'],
+    ['interfaces[].static_groups[].sources[]', 'every source'],
+    ['interfaces[].join_groups[].group', 'required'],
+    ['interfaces[].join_groups[].sources[]', 'every source'],
+    ['static_routes[].group', 'required'],
+    ['static_routes[].source', 'every source'],
+    ['static_routes[].upstream', 'required'],
+    ['static_routes[].downstreams[]', 'none'],
+    ['static_routes[].ttl_threshold', 'none'],
+    ['ssm_mapping.static[].group', 'required'],
+    ['ssm_mapping.static[].sources[]', 'required'],
+    ['ssm_mapping.dns_domain', 'none'],
+    ['ssm_mapping.dns_servers[]', 'those of the system'],
+    ['ssm_mapping.any_source_v3', String(ssmMapping.anySourceV3)],
+    ['limits.memberships', String(limits.memberships)],
     ['limits.routes', String(limits.routes)],
     ['limits.replication_groups', String(limits.replicationGroups)],
     ['limits.source_idle_timeout', formatMs(limits.sourceIdleMs)],

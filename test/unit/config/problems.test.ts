@@ -10,7 +10,8 @@ function problemsOf(text: string): string[] {
 /** A file that is good but for the lines appended. */
 const GOOD = 'interfaces: [{name: eth0}]\n';
 
-const unknownTopLevel = 'unknown key; known here: interfaces, igmp, limits, dataplane, api, metrics, log_level';
+const unknownTopLevel =
+  'unknown key; known here: interfaces, igmp, limits, dataplane, api, metrics, log_level, static_routes, ssm_mapping';
 const duration = 'expected a duration in seconds such as "125s" or "0.5s", found';
 const number = 'expected a whole number from 0 to 4294967295, found';
 
@@ -99,8 +100,11 @@ const FILES: [name: string, text: string, problems: (string | RegExp)[]][] = [
   ['a tab before a key', 'interfaces:\n\t- name: eth0\n', ['2:1 : not YAML: Tabs are not allowed as indentation']],
   ['a bracket left open', 'interfaces: [{name: eth0}', [/^1:26 : not YAML: Flow sequence .* must .* end with a \]$/]],
   ['a tag nobody knows', 'interfaces: !secret [{name: eth0}]', ['1:13 : not YAML: Unresolved tag: !secret']],
-  ['brackets without end', '['.repeat(5000), [/^1:\d+ : nested too deeply$/]],
-  ['more tokens than are read', '['.repeat(250_001), ['1:1 : the file has more than 250000 YAML tokens']],
+  ['brackets without end', '['.repeat(5000), ['1:1 : nested too deeply']],
+  ['brackets 100 deep', '['.repeat(100) + ']'.repeat(100), ['1:1 : expected a mapping of keys to values, found a list']],
+  ['brackets hidden behind a word of JavaScript', `[constructor, __proto__, ${'['.repeat(5000)}`, ['1:1 : nested too deeply']],
+  ['dashes without end', '- '.repeat(5000), [/^1:\d+ : nested too deeply$/]],
+  ['more tokens than are read', 'a,'.repeat(800_000).replace(/^/, '['), ['1:1 : the file has more than 1500000 YAML tokens']],
   [
     'more bytes than are read',
     `${GOOD}# ${'x'.repeat(4 * 1024 * 1024)}`,
@@ -158,3 +162,13 @@ test('an alias that repeats a bad mapping ends the reading after a hundred probl
   const aliases = Array.from({ length: 10_000 }, () => '*bad').join(', ');
   expect(problemsOf(`interfaces: [&bad ${bad}, ${aliases}]`)).toHaveLength(100);
 });
+
+test('an alias that repeats a long list ends the reading after half a million values', () => {
+  const list = Array.from({ length: 600 }, (_, n) => `239.1.${n >> 8}.${n & 255}`).join(', ');
+  const aliases = Array.from({ length: 1000 }, (_, n) => `{name: e${n}, boundaries: *long}`).join(', ');
+  expect(problemsOf(`interfaces: [{name: a, boundaries: &long [${list}]}, ${aliases}]`)).toEqual([
+    expect.stringMatching(
+      /^1:\d+ interfaces\[\d+\]\.boundaries.*: the file has more than 500000 values, counted with what its aliases repeat$/,
+    ),
+  ]);
+}, 60_000);

@@ -24,7 +24,7 @@ const SCALARS = {
   uint32: fc.oneof(fc.integer({ min: 0, max: 10 }), fc.nat(0xffffffff)),
   bool: fc.boolean(),
   string: fc.oneof(
-    fc.constantFrom('eth0', 'eth1', 'off', 'info', '/run/x', '232.0.0.0/8', '127.0.0.1:9469', 'null', '5'),
+    fc.constantFrom('eth0', 'eth1', 'off', 'info', '/run/x', '232.0.0.0/8', '10.0.0.1', '127.0.0.1:9469', 'permit', 'null', '5'),
     fc.string(),
   ),
   duration: fc.oneof(
@@ -52,6 +52,70 @@ function mustNotThrow(text: string): void {
   }
   if (config !== undefined) expect(toSettings(config).interfaces.length).toBeGreaterThan(0);
 }
+
+/** Entries that are mostly right, of few names and addresses, so that many configurations are accepted and many are not. */
+const name = fc.constantFrom('a', 'b', 'c');
+const group = fc.constantFrom('239.1.1.1', '239.1.1.0/24', '232.1.1.1', '232.1.0.0/16', '224.0.0.0/4', '239.1.1.1/32');
+const address = fc.constantFrom('10.0.0.1', '10.0.0.2', '192.0.2.1');
+const hosts = fc.oneof(address, fc.constantFrom('10.0.0.0/8', '0.0.0.0/0', '10.0.0.1/32'));
+const few = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value[]> => fc.array(value, { maxLength: 2 });
+const some = (model: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Record<string, unknown>> =>
+  fc.record(model, { requiredKeys: [] });
+const igmp = some({
+  quick_leave: fc.constantFrom('off', 'tracked', 'always'),
+  ssm_range: fc.constantFrom('232.0.0.0/8', '239.1.1.0/24'),
+  queriers: few(hosts),
+  limit_exceptions: few(group),
+  access: few(
+    fc.record({ action: fc.constantFrom('permit', 'deny'), group, source: hosts, reporter: hosts }, { requiredKeys: ['action'] }),
+  ),
+});
+const staticGroup = fc.record({ group: fc.constantFrom('239.1.1.1', '239.1.1.2', '232.1.1.1'), sources: few(address) });
+const upstreamInterface = some({
+  upstream_groups: few(group),
+  upstream_sources: few(hosts),
+  upstream_priority: fc.nat(255),
+  igmp,
+}).map((item) => ({ ...item, upstream: true }));
+const downstreamInterface = some({ static_groups: few(staticGroup), alternative_subnets: few(hosts), igmp });
+const plausible = fc
+  .tuple(
+    fc.array(fc.oneof(upstreamInterface, downstreamInterface), { minLength: 3, maxLength: 3 }),
+    some({
+      igmp,
+      static_routes: few(
+        fc.record({ group, source: hosts, upstream: name, downstreams: few(name) }, { requiredKeys: ['group', 'upstream'] }),
+      ),
+      ssm_mapping: some({
+        static: few(fc.record({ group, sources: few(address) })),
+        dns_domain: fc.constantFrom('ssm.example', 'Ssm.Example.'),
+        dns_servers: few(fc.constantFrom('192.0.2.53', '[2001:db8::1]:5353')),
+      }),
+    }),
+  )
+  .map(([interfaces, rest]) => ({ ...rest, interfaces: interfaces.map((item, index) => ({ ...item, name: 'abc'[index] })) }));
+
+test('of plausible configurations each is either refused with places or becomes complete settings', () => {
+  let accepted = 0;
+  const check = (value: Record<string, unknown>): void => {
+    const text = stringify(value);
+    mustNotThrow(text);
+    const { config } = checkConfigText(text);
+    if (config === undefined) return;
+    accepted++;
+    const settings = toSettings(config);
+    const known = settings.interfaces.map((item) => item.name);
+    for (const { upstream, downstreams } of settings.staticRoutes) {
+      expect(known).toEqual(expect.arrayContaining([upstream, ...downstreams]));
+      expect(new Set([upstream, ...downstreams]).size).toBe(downstreams.length + 1);
+    }
+    for (const item of settings.interfaces) expect(item.upstream === undefined || item.igmp.staticGroups.length === 0).toBe(true);
+    // Through the canonical form nothing is lost.
+    expect(toSettings(parseConfigYaml(configToYaml(config)).config!)).toEqual(settings);
+  };
+  fc.assert(fc.property(plausible, check), { numRuns: 200 });
+  expect(accepted).toBeGreaterThan(5);
+});
 
 test('any text', () => {
   const alphabet = fc.constantFrom(

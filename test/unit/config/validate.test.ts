@@ -9,6 +9,12 @@ import { validateConfig } from '../../../control/config/validate';
 const onInterface = (yaml: string): string => `interfaces: [{name: eth0, ${yaml}}]`;
 const inFile = (yaml: string): string => `interfaces: [{name: eth0}]\n${yaml}`;
 
+const mapping = (yaml: string): string => inFile(`ssm_mapping: {${yaml}}`);
+const route = (yaml: string): string => inFile(`static_routes: [{${yaml}}]`);
+const rule = (yaml: string): string => inFile(`igmp: {access: [{${yaml}}]}`);
+const addresses = (count: number): string => Array.from({ length: count }, (_, n) => `10.1.${n >> 8}.${n & 255}`).join(', ');
+const LONG_DOMAIN = `${'a'.repeat(59)}.${'b'.repeat(59)}.${'c'.repeat(59)}.${'d'.repeat(57)}`;
+
 function problemsOf(yaml: string): string[] {
   return checkConfigText(yaml).problems.map(({ path, message }) => `${path}: ${message}`);
 }
@@ -21,6 +27,9 @@ const RANGES: [key: string, min: string, below: string, max: string, above: stri
   ['igmp.startup_query_count', '1', '0', '7', '8'],
   ['igmp.max_groups', '1', '0', '131072', '131073'],
   ['igmp.max_sources_per_group', '1', '0', '4096', '4097'],
+  ['igmp.max_groups_per_host', '1', '0', '131072', '131073'],
+  ['igmp.max_tracked_hosts', '1', '0', '1048576', '1048577'],
+  ['limits.memberships', '1', '0', '1048576', '1048577'],
   ['limits.routes', '16', '15', '1048576', '1048577'],
   ['limits.replication_groups', '16', '15', '65536', '65537'],
   ['limits.source_idle_timeout', '10s', '9.999s', '86400s', '86400.001s'],
@@ -32,6 +41,23 @@ test.each(RANGES)('%s: %s and not %s, %s and not %s', (key, min, below, max, abo
   expect([...problems(min), ...problems(max)]).toEqual([]);
   expect(problems(below)).toEqual([`${key}: is ${below}; allowed is ${min} to ${max}`]);
   expect(problems(above)).toEqual([`${key}: is ${above}; allowed is ${min} to ${max}`]);
+});
+
+const HOST_RANGES: [key: string, min: string, below: string, max: string, above: string][] = [
+  ['upstream_priority', '0', '-', '255', '256'],
+  ['igmp_host.version', '1', '0', '3', '4'],
+  ['igmp_host.robustness', '1', '0', '7', '8'],
+  ['igmp_host.unsolicited_report_interval', '0.1s', '0.099s', '25.5s', '25.501s'],
+  ['igmp_host.older_version_querier_timeout', '10s', '9.999s', '31744s', '31744.001s'],
+];
+test.each(HOST_RANGES)('of an upstream %s: %s and not %s, %s and not %s', (key, min, below, max, above) => {
+  const [field = '', nested] = key.split('.');
+  const written = (value: string): string => (nested === undefined ? `${field}: ${value}` : `${field}: {${nested}: ${value}}`);
+  const problems = (value: string): string[] => problemsOf(onInterface(`upstream: true, ${written(value)}`));
+  expect([...problems(min), ...problems(max)]).toEqual([]);
+  const outside = below === '-' ? [above] : [below, above];
+  for (const value of outside)
+    expect(problems(value)).toEqual([`interfaces[0].${key}: is ${value}; allowed is ${min} to ${max}`]);
 });
 
 const GOOD: [name: string, yaml: string][] = [
@@ -50,6 +76,17 @@ const GOOD: [name: string, yaml: string][] = [
   ['metrics on IPv6', inFile('metrics: {listen: "[::]:1"}')],
   ['metrics on every address', inFile('metrics: {listen: "0.0.0.0:65535"}')],
   ['no metrics', inFile('metrics: {listen: off}')],
+  ['the domain of 237 bytes that a group still fits in front of', mapping(`dns_domain: ${LONG_DOMAIN}`)],
+  ['a domain with its dot at the end', mapping('dns_domain: a.example.')],
+  ['a domain of one part, of services', mapping('dns_domain: _ssm')],
+  ['every alternative subnet', onInterface('alternative_subnets: [0.0.0.0/0]')],
+  ['the half of all addresses that has multicast in it', onInterface('alternative_subnets: [128.0.0.0/1]')],
+  ['a rule for hosts without address', inFile('igmp: {access: [{action: deny, reporter: 0.0.0.0}]}')],
+  ['a rule for groups that nobody can join', inFile('igmp: {access: [{action: deny, group: 224.0.0.0/24}]}')],
+  ['empty texts in a rule, as if left out', inFile('igmp: {access: [{action: permit, group: "", source: "", reporter: ""}]}')],
+  ['64 sources for a group', mapping(`static: [{group: 232.1.1.1, sources: [${addresses(64)}]}]`)],
+  ['a mapping outside the source-specific range, of no effect', mapping('static: [{group: 239.1.1.1, sources: [10.0.0.1]}]')],
+  ['name servers that nobody will ask', mapping('dns_servers: [192.0.2.1]')],
   ['a socket path of 107 bytes', inFile(`api: {socket: /${'s'.repeat(106)}}`)],
 ];
 test.each(GOOD)('allowed: %s', (_, yaml) => expect(problemsOf(yaml)).toEqual([]));
@@ -57,6 +94,16 @@ test.each(GOOD)('allowed: %s', (_, yaml) => expect(problemsOf(yaml)).toEqual([])
 const notPlain = 'must not have empty, "." or ".." parts, nor end with "/"';
 const listen = 'is neither "off" nor address:port such as "127.0.0.1:9469" or "[::1]:9469", port 1 to 65535';
 const linuxName = 'is no interface name; Linux allows no space, "/" or ":" in it, nor "." or ".." for all of it';
+
+const noPrefix = 'is no IPv4 prefix; write it such as "232.0.0.0/8", bits behind the length zero';
+const noUnicastPrefix = 'is no IPv4 prefix; write it such as "10.0.0.0/8", bits behind the length zero';
+const noHosts = 'has no address of a host (0/8, 127/8 and 224/3 have none)';
+const noHost = 'is no address of a host (0/8, 127/8 and 224/3 are none)';
+const neverRouted = 'is within 224.0.0.0/24, which is never routed';
+const needed = 'is empty or left out; it is needed';
+const domain = 'is no domain name; write it such as "ssm.example.net", each part of 1 to 63 letters, digits, "-" or "_"';
+const server =
+  'is neither an address nor address:port such as "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::53]:5353", port 1 to 65535';
 
 const BAD: [yaml: string, problem: string][] = [
   [onInterface('ttl_threshold: 0'), 'interfaces[0].ttl_threshold: is 0; allowed is 1 to 255'],
@@ -72,10 +119,6 @@ const BAD: [yaml: string, problem: string][] = [
   ['interfaces: [{name: ..}]', `interfaces[0].name: ".." ${linuxName}`],
   ['interfaces: [{name: "a\\0"}]', `interfaces[0].name: "a\\u0000" ${linuxName}`],
   ['interfaces: [{name: a}, {name: b}, {name: a}]', 'interfaces[2].name: "a" is already interfaces[0]'],
-  [
-    'interfaces: [{name: a}, {name: b, upstream: true}, {name: c, upstream: true}]',
-    'interfaces[2].upstream: "b" (interfaces[1]) is upstream already; at most one may be',
-  ],
   [
     `interfaces: [${Array.from({ length: 1025 }, (_, n) => `{name: e${n}}`).join(', ')}]`,
     'interfaces: 1025 given; at most 1024 are allowed',
@@ -122,6 +165,99 @@ const BAD: [yaml: string, problem: string][] = [
     inFile('igmp: {ssm_range: 232.0.0.1/8}'),
     'igmp.ssm_range: "232.0.0.1/8" is no IPv4 prefix; write it such as "232.0.0.0/8", bits behind the length zero',
   ],
+  [onInterface('boundaries: [10.0.0.0/8]'), 'interfaces[0].boundaries[0]: "10.0.0.0/8" is not within 224.0.0.0/4'],
+  [onInterface('alternative_subnets: [10.0.0.1/8]'), `interfaces[0].alternative_subnets[0]: "10.0.0.1/8" ${noUnicastPrefix}`],
+  [onInterface('alternative_subnets: [0.0.0.0]'), `interfaces[0].alternative_subnets[0]: "0.0.0.0" ${noHosts}`],
+  [onInterface('alternative_subnets: [127.0.0.0/8]'), `interfaces[0].alternative_subnets[0]: "127.0.0.0/8" ${noHosts}`],
+  [onInterface('alternative_subnets: [224.0.0.0/3]'), `interfaces[0].alternative_subnets[0]: "224.0.0.0/3" ${noHosts}`],
+  [
+    onInterface('upstream: true, upstream_groups: [10.0.0.0/8]'),
+    'interfaces[0].upstream_groups[0]: "10.0.0.0/8" is not within 224.0.0.0/4',
+  ],
+  [
+    onInterface('upstream: true, upstream_groups: [224.0.0.0/24]'),
+    `interfaces[0].upstream_groups[0]: "224.0.0.0/24" ${neverRouted}`,
+  ],
+  [onInterface('upstream: true, upstream_sources: [239.0.0.0/8]'), `interfaces[0].upstream_sources[0]: "239.0.0.0/8" ${noHosts}`],
+  [onInterface('join_groups: [{}]'), `interfaces[0].join_groups[0].group: ${needed}`],
+  [
+    onInterface(`join_groups: [{group: 239.1.1.1, sources: [${addresses(11)}]}]`),
+    'interfaces[0].join_groups[0].sources: 11 given; at most 10 are allowed',
+  ],
+  [onInterface('static_groups: [{}]'), `interfaces[0].static_groups[0].group: ${needed}`],
+  [
+    onInterface('static_groups: [{group: 239.0.0.0/8}]'),
+    'interfaces[0].static_groups[0].group: "239.0.0.0/8" is no IPv4 address; write it such as "239.1.1.1"',
+  ],
+  [
+    onInterface('static_groups: [{group: 10.0.0.1}]'),
+    'interfaces[0].static_groups[0].group: "10.0.0.1" is not within 224.0.0.0/4',
+  ],
+  [onInterface('static_groups: [{group: 224.0.0.5}]'), `interfaces[0].static_groups[0].group: "224.0.0.5" ${neverRouted}`],
+  [
+    onInterface('static_groups: [{group: 239.1.1.1, sources: [10.0.0.1, 239.1.1.1]}]'),
+    `interfaces[0].static_groups[0].sources[1]: "239.1.1.1" ${noHost}`,
+  ],
+  [
+    onInterface('static_groups: [{group: 239.1.1.1, sources: ["fe80::1"]}]'),
+    'interfaces[0].static_groups[0].sources[0]: "fe80::1" is no IPv4 address; write it such as "10.0.0.1"',
+  ],
+  [
+    onInterface(`static_groups: [{group: 239.1.1.1, sources: [${addresses(4097)}]}]`),
+    'interfaces[0].static_groups[0].sources: 4097 given; at most 4096 are allowed',
+  ],
+  [
+    inFile('igmp: {quick_leave: traked}'),
+    'igmp.quick_leave: is "traked"; allowed are off, tracked, always; did you mean "tracked"?',
+  ],
+  [onInterface('igmp: {quick_leave: "yes"}'), 'interfaces[0].igmp.quick_leave: is "yes"; allowed are off, tracked, always'],
+  [inFile('igmp: {limit_exceptions: [224.0.0.1]}'), `igmp.limit_exceptions[0]: "224.0.0.1" ${neverRouted}`],
+  [inFile('igmp: {queriers: [0.0.0.0]}'), `igmp.queriers[0]: "0.0.0.0" ${noHosts}`],
+  [inFile(`igmp: {queriers: [${addresses(4097)}]}`), 'igmp.queriers: 4097 given; at most 4096 are allowed'],
+  [rule('group: 239.0.0.0/8'), 'igmp.access[0].action: is empty or left out; allowed are permit, deny'],
+  [rule('action: permitt'), 'igmp.access[0].action: is "permitt"; allowed are permit, deny; did you mean "permit"?'],
+  [rule('action: deny, group: all'), `igmp.access[0].group: "all" ${noPrefix}`],
+  [rule('action: deny, source: 224.0.0.0/4'), `igmp.access[0].source: "224.0.0.0/4" ${noHosts}`],
+  [rule('action: deny, source: 0.0.0.0'), `igmp.access[0].source: "0.0.0.0" ${noHosts}`],
+  [rule('action: deny, reporter: 10.0.0.1/24'), `igmp.access[0].reporter: "10.0.0.1/24" ${noUnicastPrefix}`],
+  [
+    inFile(`igmp: {access: [${Array.from({ length: 4097 }, () => '{action: deny}').join(', ')}]}`),
+    'igmp.access: 4097 given; at most 4096 are allowed',
+  ],
+  [route('upstream: eth0'), `static_routes[0].group: ${needed}`],
+  [route('group: 239.1.1.1'), `static_routes[0].upstream: ${needed}`],
+  [route('group: 239.1.1.1/24, upstream: eth0'), `static_routes[0].group: "239.1.1.1/24" ${noPrefix}`],
+  [route('group: 224.0.0.128/25, upstream: eth0'), `static_routes[0].group: "224.0.0.128/25" ${neverRouted}`],
+  [route('group: 239.1.1.1, source: 239.1.1.1, upstream: eth0'), `static_routes[0].source: "239.1.1.1" ${noHosts}`],
+  [route('group: 239.1.1.1, upstream: eth/0'), `static_routes[0].upstream: "eth/0" ${linuxName}`],
+  [route('group: 239.1.1.1, upstream: eth0, ttl_threshold: 0'), 'static_routes[0].ttl_threshold: is 0; allowed is 1 to 255'],
+  [route('group: 239.1.1.1, upstream: eth0, ttl_threshold: 256'), 'static_routes[0].ttl_threshold: is 256; allowed is 1 to 255'],
+  [
+    inFile(`static_routes: [${'{group: 239.1.1.1, upstream: eth0}, '.repeat(16_385)}]`),
+    'static_routes: 16385 given; at most 16384 are allowed',
+  ],
+  [mapping('static: [{sources: [10.0.0.1]}]'), `ssm_mapping.static[0].group: ${needed}`],
+  [mapping('static: [{group: 232.1.1.1}]'), 'ssm_mapping.static[0].sources: none given; allowed are 1 to 64'],
+  [mapping('static: [{group: 232.1.1.1, sources: [0.0.0.0]}]'), `ssm_mapping.static[0].sources[0]: "0.0.0.0" ${noHost}`],
+  [
+    mapping(`static: [{group: 232.1.1.1, sources: [${addresses(65)}]}]`),
+    'ssm_mapping.static[0].sources: 65 given; at most 64 are allowed',
+  ],
+  [mapping('dns_domain: ""'), `ssm_mapping.dns_domain: "" ${domain}`],
+  [mapping('dns_domain: .'), `ssm_mapping.dns_domain: "." ${domain}`],
+  [mapping('dns_domain: a..b'), `ssm_mapping.dns_domain: "a..b" ${domain}`],
+  [mapping('dns_domain: .example'), `ssm_mapping.dns_domain: ".example" ${domain}`],
+  [mapping('dns_domain: -a.example'), `ssm_mapping.dns_domain: "-a.example" ${domain}`],
+  [mapping('dns_domain: "a b.example"'), `ssm_mapping.dns_domain: "a b.example" ${domain}`],
+  [mapping(`dns_domain: ${'a'.repeat(64)}`), `ssm_mapping.dns_domain: "${'a'.repeat(60)}…" ${domain}`],
+  [
+    mapping(`dns_domain: ${LONG_DOMAIN}x`),
+    `ssm_mapping.dns_domain: "${'a'.repeat(59)}.…" has 238 bytes; allowed are 237, for the group goes in front`,
+  ],
+  ...['dns.example', '192.0.2.1:0', '192.0.2.1:65536', '192.0.2', '[192.0.2.1]:53', '[2001:db8::1', 'fe80::1%eth0', ''].map(
+    (text): [string, string] => [mapping(`dns_servers: ["${text}"]`), `ssm_mapping.dns_servers[0]: "${text}" ${server}`],
+  ),
+  [mapping(`dns_servers: [${addresses(9)}]`), 'ssm_mapping.dns_servers: 9 given; at most 8 are allowed'],
   [inFile('dataplane: {pin_path: bpf/xmcast}'), 'dataplane.pin_path: "bpf/xmcast" is not an absolute path'],
   [inFile('dataplane: {pin_path: /sys/fs/bpf/../x}'), `dataplane.pin_path: "/sys/fs/bpf/../x" ${notPlain}`],
   [inFile('dataplane: {pin_path: /sys/fs/bpf/}'), `dataplane.pin_path: "/sys/fs/bpf/" ${notPlain}`],
