@@ -68,6 +68,9 @@ export const IGMP_DROP_REASONS = [
   'query_sources_without_group', 'record_overruns', 'unknown_record_type', 'record_bad_group', 'record_link_local', 'record_bad_source',
   // policy: router side
   'off_subnet_source', 'own_address', 'no_router_alert', 'querier_zero_source', 'wrong_query_version', 'ssm_ignored', 'link_local_group',
-  'group_limit', 'source_limit', 'interface_down', 'not_router_interface', 'ignored_in_compatibility_mode',
+  'group_limit', 'source_limit', 'interface_down', 'ignored_in_compatibility_mode', 'version_ignored', 'access_denied', 'host_limit', 'total_limit',
+  'querier_denied',
+  // policy: host side
+  'not_for_hosts',
 ] as const;
 export type IgmpDropReason = (typeof IGMP_DROP_REASONS)[number];

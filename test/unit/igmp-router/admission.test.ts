@@ -5,6 +5,7 @@ import {
   GMI,
   GROUP,
   HOST,
+  LIMITS,
   OTHER_HOST,
   OWN,
   SSM_GROUP,
@@ -36,7 +37,9 @@ describe('senders', () => {
   test('by unicast: taken when it is to an address of ours (§4.1.12, §4.2.14), refused otherwise', () => {
     Scenario.up().receiveAt(OWN, v2Report()).expectCounted().expectState('EXCLUDE(; )');
     Scenario.up().receiveAt(OTHER_HOST, v2Report()).expectCounted('bad_destination').expectState('nothing');
-    Scenario.up().receiveAt(OTHER_HOST, query({ version: 3 })).expectCounted('bad_destination');
+    Scenario.up()
+      .receiveAt(OTHER_HOST, query({ version: 3 }))
+      .expectCounted('bad_destination');
   });
   test('without Router Alert: refused only when it is required, except for v1 queries, which never had it', () => {
     Scenario.up().receive(v2Report(), HOST, false).expectCounted().expectState('EXCLUDE(; )');
@@ -97,7 +100,7 @@ describe('groups that never have state', () => {
 });
 
 describe('limits', () => {
-  const two = { limits: { groups: 2, sourcesPerGroup: 2 } };
+  const two = { limits: { ...LIMITS, groups: 2, sourcesPerGroup: 2 } };
 
   test('a group too many is refused, those there live on', () => {
     const scenario = Scenario.up(two).receive(
@@ -105,7 +108,7 @@ describe('limits', () => {
     );
     scenario
       .expectCounted('group_limit')
-      .expectLogged(/^warn: group limit of 2/)
+      .expectLogged(/^warn: 95 % of the group limit of 2 in use/, /^warn: group limit of 2 reached/)
       .expectState('nothing', 0xef010103);
     scenario.receive(v2Report(0xef010101)).receive(v2Report(0xef010103)).expectCounted('group_limit').expectLogged();
     scenario
@@ -132,7 +135,7 @@ describe('limits', () => {
     Scenario.up(two).receive(report('IS_EX(a b)')).receive(report('IS_EX(c d)')).expectState('EXCLUDE(c d; )').expectCounted();
   });
   test('with no room at all nothing is kept and nothing is published', () => {
-    const scenario = Scenario.up({ limits: { groups: 2, sourcesPerGroup: 0 } })
+    const scenario = Scenario.up({ limits: { ...LIMITS, groups: 2, sourcesPerGroup: 0 } })
       .receive(report('ALLOW(a)'))
       .expectState('nothing');
     scenario.expectPublished().expectCounted('source_limit');

@@ -4,6 +4,7 @@ import {
   GMI,
   GROUP,
   HIGHER_ROUTER,
+  LIMITS,
   LMQT,
   LOWER_ROUTER,
   OTHER_HOST,
@@ -201,7 +202,7 @@ test('next to a Q(G) the query with S set is left out (§6.6.3.2, note)', () => 
 test('a source list longer than the MTU allows is split: (1500-24-12)/4 = 366 a query', () => {
   const sources = Array.from({ length: 800 }, (_, index) => 0x0a090000 + index);
   const message = (type: 5 | 6) => ({ kind: 'report-v3', records: [{ type, group: GROUP, sources }] }) as const;
-  const scenario = Scenario.up({ limits: { groups: 1, sourcesPerGroup: 1_000 } })
+  const scenario = Scenario.up({ limits: { ...LIMITS, groups: 1, sourcesPerGroup: 1_000 } })
     .receive(message(5))
     .receive(message(6));
   const sent = scenario.takeSent().map(({ message: sentMessage }) => (sentMessage.kind === 'query' ? sentMessage.sources : []));

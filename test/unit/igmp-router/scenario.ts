@@ -2,7 +2,13 @@
  * A script against one router interface on a virtual clock: `at(ms)` lets every timer up to then fire at its own time, `receive` hands
  * in a message, `expect…` looks at what came out since the last look.
  */
-import type { GroupDemand, IgmpEffect, IgmpEvent, IgmpInterfaceSettings } from '../../../control/protocol/igmp/router/api';
+import type {
+  GroupDemand,
+  IgmpEffect,
+  IgmpEvent,
+  IgmpInterfaceSettings,
+  IgmpLimits,
+} from '../../../control/protocol/igmp/router/api';
 import { createIgmpRouterInterface } from '../../../control/protocol/igmp/router/interface';
 import {
   RecordType,
@@ -34,6 +40,15 @@ export const LMQT = 2_000;
 export const QUERY_INTERVAL = 125_000;
 export const STARTUP_QUERY_INTERVAL = 31_250;
 
+export const LIMITS: IgmpLimits = {
+  groups: 100,
+  sourcesPerGroup: 100,
+  groupsPerHost: Infinity,
+  trackedHosts: 1_000,
+  exceptions: [],
+  total: { limit: Infinity, used: 0 },
+};
+
 export const DEFAULTS: IgmpInterfaceSettings = {
   version: 3,
   timing: {
@@ -45,8 +60,16 @@ export const DEFAULTS: IgmpInterfaceSettings = {
     startupQueryIntervalMs: STARTUP_QUERY_INTERVAL,
     startupQueryCount: 2,
   },
-  limits: { groups: 100, sourcesPerGroup: 100 },
+  limits: LIMITS,
   acceptOffSubnet: false,
+  alternativeSubnets: [],
+  queriers: [],
+  ignoreV1: false,
+  ignoreV2: false,
+  quickLeave: 'off',
+  access: [],
+  staticGroups: [],
+  ssmMapping: undefined,
   requireRouterAlert: false,
   mtu: 1500,
   ssmRange: { address: ip('232.0.0.0'), length: 8 },
@@ -142,6 +165,7 @@ export class Scenario {
   #published: string[] = [];
   #counted: IgmpDropReason[] = [];
   #logged: string[] = [];
+  #roles: boolean[] = [];
 
   constructor(settings: Partial<IgmpInterfaceSettings> = {}) {
     this.machine = createIgmpRouterInterface({ ...DEFAULTS, ...settings });
@@ -190,6 +214,11 @@ export class Scenario {
     return this.input({ kind: 'link-down' });
   }
 
+  /** The defaults with these instead, from now on. */
+  configure(settings: Partial<IgmpInterfaceSettings>): this {
+    return this.input({ kind: 'settings', settings: { ...DEFAULTS, ...settings } });
+  }
+
   input(event: IgmpEvent): this {
     for (const effect of this.machine.input(event, this.nowMs)) this.#note(effect);
     return this;
@@ -226,6 +255,12 @@ export class Scenario {
 
   expectCounted(...expected: IgmpDropReason[]): this {
     expect(this.#counted.splice(0)).toEqual(expected);
+    return this;
+  }
+
+  /** 'querier' effects since the last look. */
+  expectRoles(...expected: boolean[]): this {
+    expect(this.#roles.splice(0)).toEqual(expected);
     return this;
   }
 
@@ -276,6 +311,9 @@ export class Scenario {
         return;
       case 'count':
         this.#counted.push(effect.reason);
+        return;
+      case 'querier':
+        this.#roles.push(effect.isQuerier);
         return;
       case 'log':
         this.#logged.push(`${effect.level}: ${effect.text}`);

@@ -22,23 +22,29 @@ export function refusePacket(
   if (isOwnAddress(addresses, source)) return 'own_address';
   // RFC 4541 §2.1.1(4): such queries come from switches that must not win an election. Reports from 0.0.0.0 are fine (§4.2.13).
   if (isQuery && source === 0) return 'querier_zero_source';
-  const mayBeOffSubnet = source === 0 || (settings.acceptOffSubnet && !isQuery);
-  if (!mayBeOffSubnet && !isOnSubnet(addresses, source)) return 'off_subnet_source';
+  if (!isOnSubnet(addresses, source) && (isQuery || !mayReportFrom(source, settings))) return 'off_subnet_source';
+  if (isQuery && !isPermittedQuerier(source, settings)) return 'querier_denied';
   // §9.2. A v1 router never sets the option in its queries (RFC 1112).
   const isV1Query = isQuery && message.version === 1;
   if (settings.requireRouterAlert && !packet.routerAlert && !isV1Query) return 'no_router_alert';
   return undefined;
 }
 
-/**
- * Why this group can have no state from such a record. `anySource`: it speaks of the group without naming wanted sources
- * (older reports and leaves, IS_EX, TO_EX), which RFC 4604 §3.1, §3.5, §3.7 ignores in the source-specific range.
- */
-export function refuseGroup(group: Ipv4, anySource: boolean, ssmRange: Ipv4Prefix): IgmpDropReason | undefined {
+/** Why no record can make state of this group. */
+export function refuseGroup(group: Ipv4): IgmpDropReason | undefined {
   if (!isMulticast(group)) return 'record_bad_group';
   // RFC 5771 §4: never forwarded off the link, whatever hosts report.
-  if (isLocalNetworkControl(group)) return 'link_local_group';
-  return anySource && prefixContains(ssmRange, group) ? 'ssm_ignored' : undefined;
+  return isLocalNetworkControl(group) ? 'link_local_group' : undefined;
+}
+
+/** DEVIATION(RFC2236 3): a lower address is no querier if the operator says so, because a forged query takes the role away (§9.1). */
+export function isPermittedQuerier(source: Ipv4, { queriers }: IgmpInterfaceSettings): boolean {
+  return queriers.length === 0 || queriers.some((prefix) => prefixContains(prefix, source));
+}
+
+/** §9.2, for senders that are in no subnet of the interface; §4.2.13 for 0.0.0.0. */
+function mayReportFrom(source: Ipv4, { acceptOffSubnet, alternativeSubnets }: IgmpInterfaceSettings): boolean {
+  return source === 0 || acceptOffSubnet || alternativeSubnets.some((prefix) => prefixContains(prefix, source));
 }
 
 /** While the interface has no address there is no subnet to be outside of: memberships are still learnt. */

@@ -16,13 +16,72 @@ export interface IgmpTiming {
   readonly startupQueryCount: number;
 }
 
+/**
+ * off: RFC 3376 §6.4.2, the others are asked. tracked: without asking when no other host is known to want it.
+ * always: without asking.
+ */
+export type QuickLeave = 'off' | 'tracked' | 'always';
+
+/** What is reached is refused; what is there stays. */
+export interface IgmpLimits {
+  readonly groups: number;
+  readonly sourcesPerGroup: number;
+  readonly groupsPerHost: number;
+  /** Hosts remembered, each counted for each of its groups. Beyond, a group is known not to know all of its hosts. */
+  readonly trackedHosts: number;
+  /** Groups in these count towards no limit of groups. */
+  readonly exceptions: readonly Ipv4Prefix[];
+  /** Groups of all interfaces together. Shared by their machines. */
+  readonly total: MembershipBudget;
+}
+
+/** A number that the machines of all interfaces count up and down together. */
+export interface MembershipBudget {
+  limit: number;
+  used: number;
+}
+
+/** The first that matches decides; what none matches is denied, unless there is none at all. */
+export interface AccessRule {
+  readonly permit: boolean;
+  readonly group: Ipv4Prefix;
+  /** Matches only joins of named sources, each by itself; undefined matches every join. */
+  readonly source: Ipv4Prefix | undefined;
+  readonly reporter: Ipv4Prefix;
+}
+
+/** A membership that is there without hosts. */
+export interface StaticGroup {
+  readonly group: Ipv4;
+  /** Empty: every source. */
+  readonly sources: readonly Ipv4[];
+}
+
+export interface SsmMapping {
+  /** Also for IS_EX/TO_EX of IGMPv3 hosts. */
+  readonly anySourceV3: boolean;
+  /** undefined: this group has no sources. 'pending': a 'sources-mapped' event will tell. Cheap, without side effects for its caller. */
+  sourcesOf(group: Ipv4): readonly Ipv4[] | 'pending' | undefined;
+}
+
 export interface IgmpInterfaceSettings {
   /** Version of the queries sent (RFC 3376 §7.3.1 for 1 and 2). */
   readonly version: 1 | 2 | 3;
   readonly timing: IgmpTiming;
-  readonly limits: { readonly groups: number; readonly sourcesPerGroup: number };
+  readonly limits: IgmpLimits;
   /** Reports from outside the interface's subnets are dropped unless true. 0.0.0.0 is always accepted (RFC 3376 §4.2.13). */
   readonly acceptOffSubnet: boolean;
+  /** Subnets on this link besides those of the interface's addresses: for reports, not for queries. */
+  readonly alternativeSubnets: readonly Ipv4Prefix[];
+  /** Who may be querier; empty: any router of the link. */
+  readonly queriers: readonly Ipv4Prefix[];
+  readonly ignoreV1: boolean;
+  readonly ignoreV2: boolean;
+  readonly quickLeave: QuickLeave;
+  readonly access: readonly AccessRule[];
+  readonly staticGroups: readonly StaticGroup[];
+  /** Names sources for joins without sources in the source-specific range; undefined: such joins are ignored. */
+  readonly ssmMapping: SsmMapping | undefined;
   readonly requireRouterAlert: boolean;
   /** Bytes an IP packet may have on this link: splits source lists of queries. */
   readonly mtu: number;
@@ -35,7 +94,11 @@ export type IgmpEvent =
   | { readonly kind: 'timer' }
   /** The link is up with these addresses (first = the address queries are sent from). Also on a change of addresses. */
   | { readonly kind: 'link-up'; readonly addresses: readonly (Ipv4Prefix)[] }
-  | { readonly kind: 'link-down' };
+  | { readonly kind: 'link-down' }
+  /** From now on these settings hold. What they do not forbid stays as it is. */
+  | { readonly kind: 'settings'; readonly settings: IgmpInterfaceSettings }
+  /** ssmMapping has an answer for this group that it did not have, or another one. */
+  | { readonly kind: 'sources-mapped'; readonly group: Ipv4 };
 
 /** `Ipv4Prefix` in 'link-up' holds the interface's own address with its prefix length (host bits set): 10.1.0.1/24. */
 
@@ -44,6 +107,8 @@ export type IgmpEffect =
   | { readonly kind: 'send'; readonly source: Ipv4; readonly destination: Ipv4; readonly message: IgmpMessage }
   /** What should be forwarded for the group has changed; undefined: nobody listens any more. */
   | { readonly kind: 'membership'; readonly group: Ipv4; readonly wanted: GroupDemand | undefined }
+  /** Whether this router is the querier has changed. Not on link-down. */
+  | { readonly kind: 'querier'; readonly isQuerier: boolean }
   | { readonly kind: 'count'; readonly reason: IgmpDropReason }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly text: string };
 
@@ -63,9 +128,26 @@ export interface MembershipSnapshot {
   /** ms left of the group timer; undefined in INCLUDE mode. */
   readonly groupTimerMs: number | undefined;
   readonly sources: readonly { readonly source: Ipv4; readonly forwarded: boolean; readonly timerMs: number }[];
+  /** 0: only static so far. */
   readonly lastReporter: Ipv4;
   /** ms since the group appeared here. */
   readonly ageMs: number;
+  /** There by configuration, whether or not hosts want it too. */
+  readonly isStatic: boolean;
+  readonly hosts: readonly TrackedHost[];
+  /** `hosts` is all there are: none was left out by the limit, or hidden behind 0.0.0.0 or the report suppression of older versions. */
+  readonly allHostsKnown: boolean;
+}
+
+/** What one host last said it wants of a group. */
+export interface TrackedHost {
+  readonly address: Ipv4;
+  readonly version: 1 | 2 | 3;
+  readonly mode: 'include' | 'exclude';
+  readonly sources: readonly Ipv4[];
+  /** ms since its first and its last report of the group. */
+  readonly ageMs: number;
+  readonly lastReportMs: number;
 }
 
 export interface QuerierSnapshot {

@@ -19,11 +19,13 @@ export class DeadlineQueue<Item extends Scheduled> {
     if (deadlineMs === undefined) return this.#remove(item);
     if (item.deadlineMs === deadlineMs) return;
     item.deadlineMs = deadlineMs;
-    if (item.queueIndex < 0) {
-      item.queueIndex = this.#heap.length;
-      this.#heap.push(item);
-    }
-    this.#settle(item);
+    if (item.queueIndex < 0) this.#heap.push(item);
+    this.#settle(item, item.queueIndex < 0 ? this.#heap.length - 1 : item.queueIndex);
+  }
+
+  /** Queues the item, or moves it forward: what is due earlier already stays where it is. */
+  expedite(item: Item, deadlineMs: number): void {
+    if (item.deadlineMs === undefined || deadlineMs < item.deadlineMs) this.schedule(item, deadlineMs);
   }
 
   /** The item due first; it stays queued. */
@@ -42,38 +44,39 @@ export class DeadlineQueue<Item extends Scheduled> {
     detach(item);
     const last = this.#heap.pop();
     if (last === undefined || last === item) return;
-    this.#place(last, index);
-    this.#settle(last);
+    this.#settle(last, index);
   }
 
-  #settle(item: Item): void {
-    this.#siftUp(item);
-    this.#siftDown(item);
-  }
-
-  #siftUp(item: Item): void {
-    for (;;) {
-      const index = item.queueIndex;
-      const parent = this.#heap[(index - 1) >>> 1];
-      if (index === 0 || parent === undefined || !isBefore(item, parent)) return;
-      this.#swap(item, parent);
+  /** Puts the item where it belongs, starting from a place that is free for it: others move into the gap, it moves once. */
+  #settle(item: Item, from: number): void {
+    const heap = this.#heap;
+    const dueMs = dueOf(item);
+    let index = from;
+    while (index > 0) {
+      const parentIndex = (index - 1) >>> 1;
+      const parent = heap[parentIndex];
+      if (parent === undefined || dueOf(parent) <= dueMs) break;
+      this.#place(parent, index);
+      index = parentIndex;
     }
+    if (index === from) index = this.#gapBelow(from, dueMs);
+    this.#place(item, index);
   }
 
-  #siftDown(item: Item): void {
+  /** Where the gap at `from` comes to rest when everything earlier than `dueMs` below it moves up. */
+  #gapBelow(from: number, dueMs: number): number {
+    const heap = this.#heap;
+    let index = from;
     for (;;) {
-      const left = this.#heap[2 * item.queueIndex + 1];
-      const right = this.#heap[2 * item.queueIndex + 2];
-      const child = right !== undefined && left !== undefined && isBefore(right, left) ? right : left;
-      if (child === undefined || !isBefore(child, item)) return;
-      this.#swap(item, child);
+      const left = heap[2 * index + 1];
+      if (left === undefined) return index;
+      const right = heap[2 * index + 2];
+      const child = right !== undefined && dueOf(right) < dueOf(left) ? right : left;
+      if (dueOf(child) >= dueMs) return index;
+      const childIndex = child.queueIndex;
+      this.#place(child, index);
+      index = childIndex;
     }
-  }
-
-  #swap(one: Item, other: Item): void {
-    const index = one.queueIndex;
-    this.#place(one, other.queueIndex);
-    this.#place(other, index);
   }
 
   #place(item: Item, index: number): void {
@@ -87,6 +90,7 @@ function detach(item: Scheduled): void {
   item.queueIndex = -1;
 }
 
-function isBefore(one: Scheduled, other: Scheduled): boolean {
-  return (one.deadlineMs ?? Infinity) < (other.deadlineMs ?? Infinity);
+/** Of a queued item, which always has one. */
+function dueOf(item: Scheduled): number {
+  return item.deadlineMs as number;
 }

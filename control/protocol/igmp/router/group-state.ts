@@ -11,12 +11,16 @@ import { TRANSITIONS, type FilterMode, type SourceAction, type Transition } from
 /** In place of an expiry time: the source timer is zero. Only in EXCLUDE mode. */
 export const BLOCKED = -1;
 
+/** What most groups have. One map for all of them: an empty one each would be a third of their memory. */
+export const NO_SOURCE_TIMERS: ReadonlyMap<Ipv4, number> = new Map();
+const NO_SOURCES: readonly Ipv4[] = [];
+
 export interface GroupState {
   mode: FilterMode;
   /** When the group timer runs out. Meaningful in EXCLUDE mode only. */
   groupExpiryMs: number;
-  /** When each source timer runs out, or BLOCKED. */
-  readonly sources: Map<Ipv4, number>;
+  /** When each source timer runs out, or BLOCKED. Written through this file only: it may be the one that empty groups share. */
+  sources: ReadonlyMap<Ipv4, number>;
 }
 
 export interface RecordContext {
@@ -29,16 +33,11 @@ export interface RecordOutcome {
   /** The set of sources in some class, or the mode, is not what it was: the demand may have changed. */
   changed: boolean;
   /** Send Q(G, these), from the querier. */
-  readonly querySources: Ipv4[];
+  querySources: readonly Ipv4[];
   /** Send Q(G), from the querier. */
   readonly queryGroup: boolean;
   /** Sources that found no place under the limit. */
   refusedSources: number;
-}
-
-/** INCLUDE({}): what a group is before its first record. */
-export function emptyGroupState(): GroupState {
-  return { mode: 'include', groupExpiryMs: 0, sources: new Map() };
 }
 
 /** INCLUDE({}): nobody listens, the group is to be deleted (§6.3). */
@@ -54,41 +53,42 @@ export function applyRecord(
   context: RecordContext,
 ): RecordOutcome {
   const row = TRANSITIONS[state.mode][type];
-  const listed = new Set(sources);
   const outcome: RecordOutcome = {
     changed: row.nextMode !== state.mode,
-    querySources: [],
+    querySources: NO_SOURCES,
     queryGroup: row.queryGroup,
     refusedSources: 0,
   };
   // Deletions first: what the record forgets makes room under the limit for what it names.
-  applyToUnlisted(state, row, listed, outcome);
-  const rowContext = { ...context, row };
-  for (const source of listed) applyToListed(state, source, rowContext, outcome);
+  applyToUnlisted(state, row, sources, outcome);
+  // A source listed twice finds itself in the class that the first time put it in, where nothing more happens to it.
+  for (const source of sources) applyToListed(state, source, row, { context, outcome });
   state.mode = row.nextMode;
   if (row.refreshGroupTimer) state.groupExpiryMs = context.nowMs + context.groupMembershipIntervalMs;
   return outcome;
 }
 
-interface RowContext extends RecordContext {
-  readonly row: Transition;
-}
-
-function applyToUnlisted(state: GroupState, row: Transition, listed: ReadonlySet<Ipv4>, outcome: RecordOutcome): void {
-  if (row.unlistedRunning === 'keep' && row.unlistedBlocked === 'keep') return;
+function applyToUnlisted(state: GroupState, row: Transition, sources: readonly Ipv4[], outcome: RecordOutcome): void {
+  if (state.sources.size === 0 || (row.unlistedRunning === 'keep' && row.unlistedBlocked === 'keep')) return;
+  const listed = new Set(sources);
   for (const [source, expiryMs] of state.sources) {
     if (listed.has(source)) continue;
     const action = expiryMs === BLOCKED ? row.unlistedBlocked : row.unlistedRunning;
-    if (action === 'query') outcome.querySources.push(source);
+    if (action === 'query') askFor(outcome, source);
     if (action !== 'delete') continue;
-    state.sources.delete(source);
+    sourceTimers(state).delete(source);
     outcome.changed = true;
   }
 }
 
-function applyToListed(state: GroupState, source: Ipv4, context: RowContext, outcome: RecordOutcome): void {
+function applyToListed(
+  state: GroupState,
+  source: Ipv4,
+  row: Transition,
+  { context, outcome }: { readonly context: RecordContext; readonly outcome: RecordOutcome },
+): void {
   const expiryMs = state.sources.get(source);
-  const action = listedAction(context.row, expiryMs);
+  const action = listedAction(row, expiryMs);
   if (action === 'keep') return;
   if (expiryMs === undefined && state.sources.size >= context.sourceLimit) {
     // Safe in every row: an INCLUDE source is refused as a new entry must be; in EXCLUDE mode a source without a record is forwarded,
@@ -96,11 +96,16 @@ function applyToListed(state: GroupState, source: Ipv4, context: RowContext, out
     outcome.refusedSources += 1;
     return;
   }
-  if (action === 'query' || action === 'inherit-and-query') outcome.querySources.push(source);
+  if (action === 'query' || action === 'inherit-and-query') askFor(outcome, source);
   const newExpiryMs = timerAfter(action, state, context);
   if (newExpiryMs === undefined) return;
-  state.sources.set(source, newExpiryMs);
+  sourceTimers(state).set(source, newExpiryMs);
   outcome.changed ||= expiryMs === undefined || (expiryMs === BLOCKED) !== (newExpiryMs === BLOCKED);
+}
+
+function askFor(outcome: RecordOutcome, source: Ipv4): void {
+  if (outcome.querySources === NO_SOURCES) outcome.querySources = [source];
+  else (outcome.querySources as Ipv4[]).push(source);
 }
 
 function listedAction(row: Transition, expiryMs: number | undefined): SourceAction {
@@ -131,11 +136,11 @@ export function expire(state: GroupState, nowMs: number): boolean {
     if (expiryMs > nowMs) continue;
     if (state.mode === 'include') {
       // §6.5: EXCLUDE(X,Y) becomes INCLUDE(X), Y is deleted; §6.3: in INCLUDE mode an expired source is deleted.
-      state.sources.delete(source);
+      sourceTimers(state).delete(source);
       changed = true;
     } else if (expiryMs !== BLOCKED) {
       // §6.3, EXCLUDE and timer zero: stop forwarding, do not remove the record.
-      state.sources.set(source, BLOCKED);
+      sourceTimers(state).set(source, BLOCKED);
       changed = true;
     }
   }
@@ -160,6 +165,19 @@ export function lowerGroupTimer(state: GroupState, expiryMs: number): void {
 export function lowerSourceTimers(state: GroupState, sources: readonly Ipv4[], expiryMs: number): void {
   for (const source of sources) {
     const current = state.sources.get(source);
-    if (current !== undefined && current > expiryMs) state.sources.set(source, expiryMs);
+    if (current !== undefined && current > expiryMs) sourceTimers(state).set(source, expiryMs);
   }
+}
+
+/** All timers that run for longer than until `afterMs` run `byMs` longer. */
+export function extendTimers(state: GroupState, afterMs: number, byMs: number): void {
+  if (state.groupExpiryMs > afterMs) state.groupExpiryMs += byMs;
+  for (const [source, expiryMs] of state.sources) {
+    if (expiryMs > afterMs) sourceTimers(state).set(source, expiryMs + byMs);
+  }
+}
+
+function sourceTimers(state: GroupState): Map<Ipv4, number> {
+  if (state.sources === NO_SOURCE_TIMERS) state.sources = new Map();
+  return state.sources as Map<Ipv4, number>;
 }

@@ -1,62 +1,46 @@
 /**
  * All groups of one interface: finds or creates them within the limits, applies records, lets them expire, sends their last-member
- * queries and publishes their demand when it changed. Never judges senders or group addresses: admission.ts has done so.
+ * queries and publishes their demand when it changed. Never judges senders, group addresses or access: intake.ts has done so.
  */
 import { formatIpv4, type Ipv4 } from '../../packet/address';
-import { RecordType, type IgmpQuery } from '../message';
-import type { GroupDemand, IgmpInterfaceSettings, MembershipSnapshot } from './api';
-import { compatibilityVersion, inCompatibilityMode, noOlderHosts, noteOlderHost, type OlderHosts } from './compatibility';
-import { DeadlineQueue, type Scheduled } from './deadline-queue';
+import type { IgmpQuery } from '../message';
+import type { MembershipSnapshot, StaticGroup } from './api';
+import { effectiveRecord, noteOlderHost, type EffectiveRecord } from './compatibility';
+import { DeadlineQueue } from './deadline-queue';
 import { demandOf, sameDemand } from './demand';
+import { applyRecord, extendTimers, firstExpiryMs, isEmpty, lowerGroupTimer, lowerSourceTimers } from './group-state';
 import {
-  applyRecord,
-  BLOCKED,
-  emptyGroupState,
-  expire,
-  firstExpiryMs,
-  isEmpty,
-  lowerGroupTimer,
-  lowerSourceTimers,
-  type GroupState,
-  type RecordOutcome,
-} from './group-state';
+  applyToHost,
+  findHost,
+  forgetAllHosts,
+  forgetHost,
+  forgetSilentHosts,
+  hideHosts,
+  hostsOf,
+  rememberHost,
+  type Host,
+} from './hosts';
 import { LastMemberQueries } from './last-member-queries';
+import { isOver, newMembership, pass, type Membership } from './membership';
+import { isExempt, type Places } from './places';
+import { endAtOnce, type Question } from './quick-leave';
+import { asksForTraffic, type AdmittedRecord } from './record';
+import { snapshotOf, type SnapshotContext } from './snapshot';
+import type { Mapping } from './ssm-mapping';
 import type { Turn } from './turn';
 
-/** A record as the tables take it: of a v3 report, or the translation of an older message (RFC 3376 §7.3.2). */
-export interface AdmittedRecord {
-  readonly group: Ipv4;
-  readonly type: RecordType;
-  readonly sources: readonly Ipv4[];
-  readonly reporter: Ipv4;
-  /** Set by reports of older hosts: the group is in their version from now on. */
-  readonly olderHost?: 1 | 2;
-  /** Translated from a v2 leave. */
-  readonly isLeave?: boolean;
-}
-
-interface Membership extends Scheduled {
-  readonly group: Ipv4;
-  readonly state: GroupState;
-  readonly olderHosts: OlderHosts;
-  readonly createdMs: number;
-  lastReporter: Ipv4;
-  /** undefined: nothing to ask. */
-  queries: LastMemberQueries | undefined;
-  /** The state changed in a way that may change the demand since it was last published. */
-  unpublished: boolean;
-  published: GroupDemand | undefined;
-}
-
 export class GroupTable {
-  readonly #settings: IgmpInterfaceSettings;
-  readonly #groups = new Map<Ipv4, Membership>();
+  /** By keyOf(). */
+  readonly #groups = new Map<number, Membership>();
   readonly #queue = new DeadlineQueue<Membership>();
+  readonly #places: Places;
   /** Changed in this turn, not yet settled: a packet with many records of one group sends and publishes once. */
-  readonly #touched = new Set<Membership>();
+  readonly #touched: Membership[] = [];
+  /** Groups that are static now. */
+  #fixed: readonly Ipv4[] = [];
 
-  constructor(settings: IgmpInterfaceSettings) {
-    this.#settings = settings;
+  constructor(places: Places) {
+    this.#places = places;
   }
 
   get count(): number {
@@ -65,38 +49,49 @@ export class GroupTable {
 
   /** Takes effect at once in the state; queries and demand follow with settle(). */
   apply(record: AdmittedRecord, turn: Turn): void {
-    const membership = this.#groups.get(record.group) ?? this.#create(record, turn);
-    if (membership === undefined) return;
-    if (record.olderHost !== undefined) {
-      noteOlderHost(membership.olderHosts, record.olderHost, turn.nowMs + turn.intervals.olderHostPresentIntervalMs);
-    }
-    const version = compatibilityVersion(membership.olderHosts, this.#settings.version, turn.nowMs);
-    const effective = inCompatibilityMode(record.type, record.sources, version);
-    if (effective.reduced) turn.emit({ kind: 'count', reason: 'ignored_in_compatibility_mode' });
-    this.#touched.add(membership);
-    if (effective.sources === undefined) return;
-    if (asksForTraffic(record)) membership.lastReporter = record.reporter;
-    const outcome = applyRecord(membership.state, record.type, effective.sources, {
-      nowMs: turn.nowMs,
-      groupMembershipIntervalMs: turn.intervals.groupMembershipIntervalMs,
-      sourceLimit: this.#settings.limits.sourcesPerGroup,
-    });
-    membership.unpublished ||= outcome.changed;
-    this.#startQueries(membership, outcome, turn);
-    if (outcome.refusedSources > 0) this.#refuseSources(record.group, turn);
+    const found = this.#groups.get(keyOf(record.group));
+    const joins = asksForTraffic(record);
+    if (found === undefined && !joins) return;
+    if (joins && this.#refuses(record, found, turn)) return this.suppressorHeard(record.group, turn);
+    const membership = found ?? this.#create(record.group, turn);
+    this.#touch(membership);
+    if (joins) noteJoin(membership, record, turn);
+    this.#track(membership, record, turn);
+    const effective = effectiveRecord(record, membership, turn.settings, turn.nowMs);
+    if (effective.reduced) turn.count('ignored_in_compatibility_mode');
+    if (effective.sources !== undefined) this.#change(membership, effective.type, effective.sources, turn);
+  }
+
+  /** A report that takes no effect. If it is an older one, hosts of the group may keep silent because of it (RFC 3376 §7.2.2). */
+  suppressorHeard(group: Ipv4, turn: Turn): void {
+    const membership = this.#groups.get(keyOf(group));
+    if (membership !== undefined) hideHosts(membership, turn.nowMs + turn.intervals.olderHostPresentIntervalMs);
   }
 
   /** §6.6.1: another router asks with the S flag clear. */
   heardSpecificQuery(query: IgmpQuery, turn: Turn): void {
-    const membership = this.#groups.get(query.group);
+    const membership = this.#groups.get(keyOf(query.group));
     if (membership === undefined || query.suppressRouterProcessing) return;
     const { lastMemberQueryTimeMs, lastMemberQueryCount } = turn.intervals;
     // RFC 2236 §3: LMQC times the Max Response Time of the message, which the querier may have configured longer than we have.
     // Never shorter than ours: with Max Response Time 0 hosts would have no time to object.
     const loweredMs = turn.nowMs + Math.max(lastMemberQueryTimeMs, query.maxResponseTimeMs * lastMemberQueryCount);
-    if (query.sources.length > 0) lowerSourceTimers(membership.state, query.sources, loweredMs);
-    else lowerGroupTimer(membership.state, loweredMs);
-    this.#touched.add(membership);
+    if (query.sources.length > 0) lowerSourceTimers(membership, query.sources, loweredMs);
+    else lowerGroupTimer(membership, loweredMs);
+    if (!isEmpty(membership)) this.#queue.expedite(membership, loweredMs);
+  }
+
+  mappingOf(group: Ipv4): Mapping | undefined {
+    return this.#groups.get(keyOf(group))?.mapping;
+  }
+
+  setMapping(group: Ipv4, mapping: Mapping | undefined): void {
+    const membership = this.#groups.get(keyOf(group));
+    if (membership !== undefined) membership.mapping = mapping;
+  }
+
+  mappedGroups(): readonly Ipv4[] {
+    return Array.from(this.#groups.values()).flatMap(({ group, mapping }) => (mapping === undefined ? [] : [group]));
   }
 
   /** Lets everything happen that is due by now. */
@@ -104,96 +99,186 @@ export class GroupTable {
     for (;;) {
       const membership = this.#queue.first();
       if (membership?.deadlineMs === undefined || membership.deadlineMs > turn.nowMs) return;
-      if (expire(membership.state, turn.nowMs)) membership.unpublished = true;
-      this.#settle(membership, turn);
+      this.#wake(membership, turn);
     }
   }
 
-  /** Ends the turn for all groups that records or queries touched. */
+  /** Ends the turn for all groups that records touched. */
   settle(turn: Turn): void {
-    for (const membership of this.#touched) this.#settle(membership, turn);
-    this.#touched.clear();
+    for (const membership of this.#touched) {
+      membership.isTouched = false;
+      this.#settle(membership, turn);
+    }
+    this.#touched.length = 0;
+  }
+
+  /** Exactly these groups are static from now on. */
+  setStatic(groups: readonly StaticGroup[], turn: Turn): void {
+    const wanted = new Map(groups.map(({ group, sources }) => [group, sources]));
+    for (const group of this.#fixed) if (!wanted.has(group)) this.#fix(this.#groups.get(keyOf(group)), undefined, turn);
+    for (const [group, sources] of wanted) this.#fix(this.#groups.get(keyOf(group)) ?? this.#add(group, turn), sources, turn);
+    this.#fixed = [...wanted.keys()];
+  }
+
+  /** The settings of the turn are new. `longerMs`: how much longer memberships live now; those that there are do so too. */
+  settingsChanged(longerMs: number, turn: Turn): void {
+    this.#places.changeBudget(turn.settings.limits.total);
+    for (const membership of this.#groups.values()) {
+      this.#recount(membership, turn);
+      if (longerMs > 0) extendLives(membership, longerMs, turn);
+    }
+    this.#places.watch(turn);
   }
 
   /** Forgets all groups, publishing that nobody listens any more. */
   clear(turn: Turn): void {
-    for (const { group, published } of this.#groups.values()) {
-      if (published !== undefined) turn.emit({ kind: 'membership', group, wanted: undefined });
+    for (const membership of this.#groups.values()) {
+      this.#release(membership, turn);
+      if (membership.published !== undefined) turn.emit({ kind: 'membership', group: membership.group, wanted: undefined });
     }
     this.#groups.clear();
     this.#queue.clear();
+    this.#fixed = [];
   }
 
   nextDeadline(): number | undefined {
     return this.#queue.first()?.deadlineMs;
   }
 
-  snapshots(nowMs: number): MembershipSnapshot[] {
-    return Array.from(this.#groups.values(), (membership) => this.#snapshot(membership, nowMs));
+  snapshots(context: SnapshotContext): MembershipSnapshot[] {
+    return Array.from(this.#groups.values(), (membership) => snapshotOf(membership, context));
   }
 
-  /** undefined: the record starts no group (it asks for nothing), or the limit is reached. */
-  #create(record: AdmittedRecord, turn: Turn): Membership | undefined {
-    if (!asksForTraffic(record)) return undefined;
-    if (this.#groups.size >= this.#settings.limits.groups) {
-      turn.emit({ kind: 'count', reason: 'group_limit' });
-      turn.logSparingly('group-limit', 'warn', `group limit of ${this.#settings.limits.groups} reached, new groups are refused`);
-      return undefined;
-    }
-    const membership: Membership = {
-      group: record.group,
-      state: emptyGroupState(),
-      olderHosts: noOlderHosts(),
-      createdMs: turn.nowMs,
-      lastReporter: record.reporter,
-      queries: undefined,
-      unpublished: false,
-      published: undefined,
-      deadlineMs: undefined,
-      queueIndex: -1,
-    };
-    this.#groups.set(record.group, membership);
+  /** A join beyond a limit: of a group too many, or of a host in too many groups. */
+  #refuses({ group, reporter }: AdmittedRecord, found: Membership | undefined, turn: Turn): boolean {
+    const isCounted = found?.isCounted ?? !isExempt(group, turn.settings.limits);
+    if (!isCounted) return false;
+    const isMember = found !== undefined && findHost(found, reporter) !== undefined;
+    if (!isMember && this.#places.refuseHost(reporter, turn) !== undefined) return true;
+    return found === undefined && this.#places.refuseGroup(turn) !== undefined;
+  }
+
+  #create(group: Ipv4, turn: Turn): Membership {
+    const membership = this.#add(group, turn);
+    this.#recount(membership, turn);
     return membership;
   }
 
-  #startQueries(membership: Membership, outcome: RecordOutcome, turn: Turn): void {
-    if (!turn.isQuerier) return;
-    // A v1 query cannot name a group, a v2 query cannot name sources (§7.3.1): what cannot be asked is left to its timer.
-    const sources = this.#settings.version === 3 ? outcome.querySources : [];
-    const asksGroup = outcome.queryGroup && this.#settings.version >= 2;
-    if (sources.length === 0 && !asksGroup) return;
-    membership.queries ??= new LastMemberQueries();
-    membership.queries.askForSources(membership.state, sources, turn.nowMs, turn.intervals);
-    if (asksGroup) membership.queries.askForGroup(membership.state, turn.nowMs, turn.intervals);
+  #add(group: Ipv4, turn: Turn): Membership {
+    const membership = newMembership(group, turn.nowMs);
+    this.#groups.set(keyOf(group), membership);
+    return membership;
   }
 
-  #refuseSources(group: Ipv4, turn: Turn): void {
-    turn.emit({ kind: 'count', reason: 'source_limit' });
-    const limit = this.#settings.limits.sourcesPerGroup;
-    turn.logSparingly(
-      'source-limit',
-      'warn',
-      `source limit of ${limit} reached in group ${formatIpv4(group)}, new sources are refused`,
-    );
+  #touch(membership: Membership): void {
+    if (membership.isTouched) return;
+    membership.isTouched = true;
+    this.#touched.push(membership);
+  }
+
+  #fix(membership: Membership | undefined, sources: readonly Ipv4[] | undefined, turn: Turn): void {
+    if (membership === undefined) return;
+    membership.fixed = sources;
+    membership.unpublished = true;
+    this.#recount(membership, turn);
+    this.#touch(membership);
+  }
+
+  /** Static groups and those the limits except take no place. */
+  #recount(membership: Membership, turn: Turn): void {
+    const isCounted = membership.fixed === undefined && !isExempt(membership.group, turn.settings.limits);
+    if (isCounted === membership.isCounted) return;
+    membership.isCounted = isCounted;
+    if (isCounted) this.#places.takeGroup(turn);
+    else this.#places.releaseGroup(turn);
+    for (const { address } of hostsOf(membership)) this.#places.countForHost(address, isCounted ? 1 : -1);
+  }
+
+  #track(membership: Membership, record: AdmittedRecord, turn: Turn): void {
+    const { nowMs, intervals } = turn;
+    const expiryMs = nowMs + intervals.groupMembershipIntervalMs;
+    const host = findHost(membership, record.reporter);
+    if (host !== undefined) {
+      if (!applyToHost(membership, host, record, { nowMs, expiryMs })) this.#forget(membership, host, turn);
+    } else if (asksForTraffic(record)) {
+      const isKnown = record.reporter !== 0 && this.#places.takeHost(record.reporter, membership.isCounted, turn);
+      if (isKnown) rememberHost(membership, record, { nowMs, expiryMs });
+      else hideHosts(membership, expiryMs);
+    }
+  }
+
+  #forget(membership: Membership, host: Host, turn: Turn): void {
+    forgetHost(membership, host);
+    this.#places.releaseHost(host.address, membership.isCounted, turn);
+  }
+
+  #change(membership: Membership, type: EffectiveRecord['type'], sources: readonly Ipv4[], turn: Turn): void {
+    const { groupMembershipIntervalMs } = turn.intervals;
+    const sourceLimit = turn.settings.limits.sourcesPerGroup;
+    const outcome = applyRecord(membership, type, sources, { nowMs: turn.nowMs, groupMembershipIntervalMs, sourceLimit });
+    membership.unpublished ||= outcome.changed;
+    // Timers that were refreshed run out later than they would have: when the earlier time comes, the queue will see.
+    this.#queue.expedite(membership, turn.nowMs + groupMembershipIntervalMs);
+    // RFC 2236 §3: "Non-Queriers MUST ignore Leave Group messages".
+    if (turn.isQuerier && (outcome.queryGroup || outcome.querySources.length > 0)) {
+      this.#ask(membership, endAtOnce(membership, outcome, turn), turn);
+    }
+    if (outcome.refusedSources > 0) refuseSources(membership.group, turn);
+  }
+
+  #ask(membership: Membership, { querySources, queryGroup }: Question, turn: Turn): void {
+    const { version } = turn.settings;
+    // A v1 query cannot name a group (§7.3.1): what cannot be asked is left to its timer. Nor can a v2 query name sources; it asks for
+    // all of the group where the sources are a mapped host's, who knows none.
+    const sources = version === 3 || (version === 2 && membership.mapping !== undefined) ? querySources : [];
+    const asksGroup = queryGroup && version >= 2;
+    if (sources.length === 0 && !asksGroup) return;
+    membership.queries ??= new LastMemberQueries();
+    membership.queries.askForSources(membership, sources, turn.nowMs, turn.intervals);
+    if (asksGroup) membership.queries.askForGroup(membership, turn.nowMs, turn.intervals);
+    this.#queue.expedite(membership, turn.nowMs + turn.intervals.lastMemberQueryTimeMs);
+  }
+
+  #wake(membership: Membership, turn: Turn): void {
+    pass(membership, turn.nowMs);
+    if (isEmpty(membership)) return this.#settle(membership, turn);
+    const timers = membership.mode === 'include' ? membership.sources : undefined;
+    for (const { address } of forgetSilentHosts(membership, timers, turn.nowMs)) {
+      this.#places.releaseHost(address, membership.isCounted, turn);
+    }
+    // What it waited for is over; #settle makes it earlier again when queries follow.
+    this.#queue.schedule(membership, firstExpiryMs(membership));
+    this.#settle(membership, turn);
   }
 
   #settle(membership: Membership, turn: Turn): void {
     this.#publish(membership, turn);
-    if (isEmpty(membership.state)) {
-      this.#groups.delete(membership.group);
-      this.#queue.schedule(membership, undefined);
-      return;
-    }
-    this.#sendDueQueries(membership, turn);
-    const expiryMs = firstExpiryMs(membership.state);
-    const queryMs = membership.queries?.nextDeadline();
-    this.#queue.schedule(membership, queryMs === undefined ? expiryMs : Math.min(queryMs, expiryMs ?? queryMs));
+    if (!isEmpty(membership)) return this.#sendDueQueries(membership, turn);
+    this.#queue.schedule(membership, undefined);
+    this.#forgetAll(membership, turn);
+    if (!isOver(membership)) return;
+    this.#groups.delete(keyOf(membership.group));
+    this.#release(membership, turn);
+  }
+
+  /** INCLUDE({}): no host is left. */
+  #forgetAll(membership: Membership, turn: Turn): void {
+    for (const { address } of hostsOf(membership)) this.#places.releaseHost(address, membership.isCounted, turn);
+    forgetAllHosts(membership);
+    membership.queries = undefined;
+    membership.mapping = undefined;
+  }
+
+  #release(membership: Membership, turn: Turn): void {
+    this.#forgetAll(membership, turn);
+    if (membership.isCounted) this.#places.releaseGroup(turn);
+    membership.isCounted = false;
   }
 
   #publish(membership: Membership, turn: Turn): void {
     if (!membership.unpublished) return;
     membership.unpublished = false;
-    const wanted = demandOf(membership.state);
+    const wanted = demandOf(membership, membership.fixed);
     if (sameDemand(wanted, membership.published)) return;
     membership.published = wanted;
     turn.emit({ kind: 'membership', group: membership.group, wanted });
@@ -201,41 +286,46 @@ export class GroupTable {
 
   /** Also when this router is the querier no more. RFC 2236 §3: "the same router keeps sending the Group-Specific Queries". */
   #sendDueQueries(membership: Membership, turn: Turn): void {
-    const { queries, state, group } = membership;
+    const { queries, group } = membership;
     if (queries === undefined) return;
-    const due = queries.due(state, { nowMs: turn.nowMs, group, settings: this.#settings, intervals: turn.intervals });
-    if (queries.nextDeadline() === undefined) membership.queries = undefined;
-    if (turn.sendingAddress === undefined) return;
+    const { nowMs, settings, intervals, sendingAddress } = turn;
+    const due = queries.due(membership, { nowMs, group, settings, intervals });
+    const nextMs = queries.nextDeadline();
+    if (nextMs === undefined) membership.queries = undefined;
+    else this.#queue.expedite(membership, nextMs);
+    if (sendingAddress === undefined) return;
     // §4.1.12: specific queries go to the group itself.
-    for (const message of due) turn.emit({ kind: 'send', source: turn.sendingAddress, destination: group, message });
-  }
-
-  #snapshot({ group, state, olderHosts, lastReporter, createdMs }: Membership, nowMs: number): MembershipSnapshot {
-    return {
-      group,
-      mode: state.mode,
-      compatibilityVersion: compatibilityVersion(olderHosts, this.#settings.version, nowMs),
-      groupTimerMs: state.mode === 'exclude' ? Math.max(0, state.groupExpiryMs - nowMs) : undefined,
-      sources: Array.from(state.sources, ([source, expiryMs]) => ({
-        source,
-        forwarded: expiryMs !== BLOCKED,
-        timerMs: expiryMs === BLOCKED ? 0 : Math.max(0, expiryMs - nowMs),
-      })),
-      lastReporter,
-      ageMs: nowMs - createdMs,
-    };
+    for (const message of due) turn.emit({ kind: 'send', source: sendingAddress, destination: group, message });
   }
 }
 
-/** Whether an unknown group, INCLUDE({}) in the tables, becomes more than that by this record. */
-function asksForTraffic({ type, sources }: AdmittedRecord): boolean {
-  switch (type) {
-    case RecordType.MODE_IS_EXCLUDE:
-    case RecordType.CHANGE_TO_EXCLUDE_MODE:
-      return true;
-    case RecordType.BLOCK_OLD_SOURCES:
-      return false;
-    default:
-      return sources.length > 0;
-  }
+/** As a signed number: V8 boxes integers of 2^31 and above, all groups are such, and a look-up by a boxed key takes twice as long. */
+function keyOf(group: Ipv4): number {
+  return group | 0;
+}
+
+function noteJoin(membership: Membership, record: AdmittedRecord, { nowMs, intervals }: Turn): void {
+  membership.lastReporter = record.reporter;
+  if (record.mapped !== undefined) membership.mapping = { sources: record.mapped, join: record };
+  if (record.version === 3) return;
+  const untilMs = nowMs + intervals.olderHostPresentIntervalMs;
+  noteOlderHost(membership, record.version, untilMs);
+  hideHosts(membership, untilMs);
+}
+
+/** What was about to end, because nobody has answered a question yet, is left to do so. */
+function extendLives(membership: Membership, longerMs: number, { nowMs, intervals }: Turn): void {
+  extendTimers(membership, nowMs + intervals.lastMemberQueryTimeMs, longerMs);
+  for (const host of hostsOf(membership)) host.expiryMs += longerMs;
+  if (membership.v1PresentUntilMs > nowMs) membership.v1PresentUntilMs += longerMs;
+  if (membership.v2PresentUntilMs > nowMs) membership.v2PresentUntilMs += longerMs;
+  if (membership.hiddenUntilMs > nowMs) membership.hiddenUntilMs += longerMs;
+}
+
+function refuseSources(group: Ipv4, turn: Turn): void {
+  const { sourcesPerGroup } = turn.settings.limits;
+  turn.count('source_limit');
+  turn.logSparingly('source-limit', 'warn', () => {
+    return `source limit of ${sourcesPerGroup} reached in group ${formatIpv4(group)}, new sources are refused`;
+  });
 }

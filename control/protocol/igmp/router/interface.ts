@@ -2,12 +2,15 @@
  * The router side of IGMP on one interface: takes events, hands them to the querier and the groups, returns effects.
  * Owns the order in which things happen within one input and nothing else: no protocol rule is decided here.
  *
+ * DEVIATION(RFC3376 6): it reports no membership of 224.0.0.22 to other routers and switches, because hosts never report 224.0.0.0/24 and
+ * switches send it to every port unasked (RFC 4541 §2.1.2).
+ *
  * It counts what it refuses itself. `skipped` of a packet is the codec's finding; whoever decoded the packet counts that.
  */
-import { formatIpv4, type Ipv4 } from '../../packet/address';
-import { RecordType, type IgmpDropReason, type IgmpMessage, type IgmpQuery, type ReceivedIgmp } from '../message';
+import { formatIpv4, type Ipv4, type Ipv4Prefix } from '../../packet/address';
+import type { IgmpDropReason, IgmpMessage, IgmpQuery, ReceivedIgmp } from '../message';
 import { ALL_SYSTEMS } from '../wire';
-import { refuseGroup, refusePacket, type LinkAddresses } from './admission';
+import { refusePacket, type LinkAddresses } from './admission';
 import type {
   IgmpEffect,
   IgmpEvent,
@@ -16,36 +19,40 @@ import type {
   MembershipSnapshot,
   QuerierSnapshot,
 } from './api';
-import { GroupTable, type AdmittedRecord } from './group-table';
+import { GroupTable } from './group-table';
+import { Intake } from './intake';
+import { Places } from './places';
 import { Querier, type RoleChange } from './querier';
 import { generalQuery } from './query-messages';
-import { LogLimiter, type Turn } from './turn';
+import { recordOfOlder, recordOfV3 } from './record';
+import { Turn } from './turn';
 
 export function createIgmpRouterInterface(settings: IgmpInterfaceSettings): IgmpRouterInterface {
   return new RouterInterface(settings);
 }
 
 class RouterInterface implements IgmpRouterInterface {
-  readonly #settings: IgmpInterfaceSettings;
   readonly #querier: Querier;
   readonly #groups: GroupTable;
-  readonly #logLimiter = new LogLimiter();
-  /** Time never goes back, whatever the caller passes: timers compare against it. */
-  #nowMs = 0;
+  readonly #intake: Intake;
+  readonly #turn: Turn;
+  /** What the last 'querier' effect said. RFC 3376 §6.6.2: a router starts as querier. */
+  #toldQuerier = true;
 
   constructor(settings: IgmpInterfaceSettings) {
-    this.#settings = settings;
     this.#querier = new Querier(settings);
-    this.#groups = new GroupTable(settings);
+    this.#turn = new Turn(settings, this.#querier);
+    this.#groups = new GroupTable(new Places(settings.limits));
+    this.#intake = new Intake(this.#groups);
   }
 
   input(event: IgmpEvent, nowMs: number): readonly IgmpEffect[] {
-    this.#nowMs = Math.max(this.#nowMs, nowMs);
-    const effects: IgmpEffect[] = [];
+    this.#turn.begin(nowMs);
     // What was due before the event happens before it, so that a late timer never changes what a report means.
-    this.#advance(effects);
-    this.#handle(event, effects);
-    return effects;
+    this.#advance();
+    this.#handle(event);
+    this.#tellRole();
+    return this.#turn.end();
   }
 
   nextDeadline(): number | undefined {
@@ -55,7 +62,9 @@ class RouterInterface implements IgmpRouterInterface {
   }
 
   memberships(nowMs: number): readonly MembershipSnapshot[] {
-    return this.#groups.snapshots(Math.max(this.#nowMs, nowMs));
+    const { settings, nowMs: lastMs } = this.#turn;
+    const now = Math.max(lastMs, nowMs);
+    return this.#groups.snapshots({ nowMs: now, settings, hostsHaveAnswered: now >= this.#querier.firstAnswersUntilMs });
   }
 
   get membershipCount(): number {
@@ -63,129 +72,130 @@ class RouterInterface implements IgmpRouterInterface {
   }
 
   querier(nowMs: number): QuerierSnapshot {
-    return this.#querier.snapshot(Math.max(this.#nowMs, nowMs));
+    return this.#querier.snapshot(Math.max(this.#turn.nowMs, nowMs));
   }
 
-  #handle(event: IgmpEvent, effects: IgmpEffect[]): void {
+  #handle(event: IgmpEvent): void {
     switch (event.kind) {
       case 'timer':
         return;
       case 'received':
-        return this.#receive(event.packet, effects);
+        return this.#receive(event.packet);
       case 'link-up':
-        return this.#linkUp(event.addresses, effects);
+        return this.#linkUp(event.addresses);
       case 'link-down':
-        this.#groups.clear(this.#turn(effects));
-        this.#querier.linkDown();
-        return;
+        return this.#linkDown();
+      case 'settings':
+        return this.#configure(event.settings);
+      case 'sources-mapped':
+        this.#intake.sourcesMapped(event.group, this.#turn);
+        return this.#groups.settle(this.#turn);
       default:
         return assertNever(event);
     }
   }
 
-  #advance(effects: IgmpEffect[]): void {
-    this.#logRoleChange(this.#querier.expire(this.#nowMs), undefined, effects);
-    this.#groups.advance(this.#turn(effects));
-    this.#sendGeneralQueryIfDue(effects);
+  #advance(): void {
+    this.#logRoleChange(this.#querier.expire(this.#turn.nowMs), undefined);
+    this.#groups.advance(this.#turn);
+    this.#sendGeneralQueryIfDue();
   }
 
-  #linkUp(addresses: LinkAddresses, effects: IgmpEffect[]): void {
-    this.#querier.linkUp(addresses, this.#nowMs);
-    this.#sendGeneralQueryIfDue(effects);
+  #linkUp(addresses: LinkAddresses): void {
+    const wasUp = this.#querier.isUp;
+    this.#querier.linkUp(addresses, this.#turn.nowMs);
+    this.#sendGeneralQueryIfDue();
+    if (wasUp) return;
+    this.#groups.setStatic(this.#turn.settings.staticGroups, this.#turn);
+    this.#groups.settle(this.#turn);
   }
 
-  #receive(packet: ReceivedIgmp, effects: IgmpEffect[]): void {
-    const reason = this.#querier.isUp ? refusePacket(packet, this.#querier.addresses, this.#settings) : 'interface_down';
-    if (reason !== undefined) return count(effects, reason);
-    const { message } = packet;
-    if (message.kind === 'query') return this.#receiveQuery(packet.source, message, effects);
-    const turn = this.#turn(effects);
-    for (const record of recordsOf(message, packet.source)) this.#receiveRecord(record, turn);
-    this.#groups.settle(turn);
+  #linkDown(): void {
+    this.#groups.clear(this.#turn);
+    this.#intake.clear();
+    this.#querier.linkDown();
   }
 
-  #receiveRecord(record: AdmittedRecord, turn: Turn): void {
-    const reason = refuseGroup(record.group, isAnySource(record), this.#settings.ssmRange);
-    if (reason === undefined) this.#groups.apply(record, turn);
-    else turn.emit({ kind: 'count', reason });
+  #configure(settings: IgmpInterfaceSettings): void {
+    const before = { settings: this.#turn.settings, livesMs: this.#turn.intervals.groupMembershipIntervalMs };
+    this.#turn.settings = settings;
+    this.#logRoleChange(this.#querier.configure(settings, this.#turn.nowMs), undefined);
+    this.#groups.settingsChanged(this.#turn.intervals.groupMembershipIntervalMs - before.livesMs, this.#turn);
+    if (this.#querier.isUp) this.#groups.setStatic(settings.staticGroups, this.#turn);
+    const { ssmMapping, ssmRange } = before.settings;
+    const sameMapping = settings.ssmMapping === ssmMapping && samePrefix(settings.ssmRange, ssmRange);
+    if (!sameMapping) this.#intake.mappingChanged(this.#turn);
+    this.#groups.settle(this.#turn);
+    this.#sendGeneralQueryIfDue();
   }
 
-  #receiveQuery(source: Ipv4, query: IgmpQuery, effects: IgmpEffect[]): void {
-    this.#checkVersion(source, query, effects);
-    if (query.group === 0) {
-      this.#logRoleChange(this.#querier.heardGeneralQuery(source, query, this.#nowMs), query, effects);
-      return;
-    }
-    const turn = this.#turn(effects);
-    this.#groups.heardSpecificQuery(query, turn);
-    this.#groups.settle(turn);
+  #receive(packet: ReceivedIgmp): void {
+    const { settings } = this.#turn;
+    const reason = this.#querier.isUp ? refusePacket(packet, this.#querier.addresses, settings) : 'interface_down';
+    if (reason !== undefined) return this.#refuse(packet, reason);
+    const { source, message } = packet;
+    if (message.kind === 'query') return this.#receiveQuery(source, message);
+    this.#receiveReport(source, message);
+    this.#groups.settle(this.#turn);
+  }
+
+  #refuse({ source }: ReceivedIgmp, reason: IgmpDropReason): void {
+    this.#turn.count(reason);
+    if (reason !== 'querier_denied') return;
+    this.#turn.logSparingly('querier-denied', 'warn', () => `${formatIpv4(source)} sends queries, but may not be querier here`);
+  }
+
+  #receiveReport(reporter: Ipv4, message: Exclude<IgmpMessage, IgmpQuery>): void {
+    if (message.kind !== 'report-v3') return this.#intake.receive(recordOfOlder(message, reporter), this.#turn);
+    for (const record of message.records) this.#intake.receive(recordOfV3(record, reporter), this.#turn);
+  }
+
+  #receiveQuery(source: Ipv4, query: IgmpQuery): void {
+    this.#checkVersion(source, query);
+    if (query.group !== 0) return this.#groups.heardSpecificQuery(query, this.#turn);
+    this.#logRoleChange(this.#querier.heardGeneralQuery(source, query, this.#turn.nowMs), query);
   }
 
   /**
    * RFC 3376 §7.3.1: all routers of a link must be configured for the same version; warn of a general query that shows otherwise.
    * It still counts for the election: two queriers would be worse. A v2 Q(G) may come from a router that has yet to hear of us.
    */
-  #checkVersion(source: Ipv4, query: IgmpQuery, effects: IgmpEffect[]): void {
-    const { version } = this.#settings;
+  #checkVersion(source: Ipv4, query: IgmpQuery): void {
+    const { version } = this.#turn.settings;
     if (query.version === version || (query.group !== 0 && query.version < version)) return;
-    count(effects, 'wrong_query_version');
-    const text = `${formatIpv4(source)} sends IGMPv${query.version} queries, this interface is configured for IGMPv${version}`;
-    this.#turn(effects).logSparingly('querier-version', 'warn', text);
+    this.#turn.count('wrong_query_version');
+    this.#turn.logSparingly('querier-version', 'warn', () => {
+      return `${formatIpv4(source)} sends IGMPv${query.version} queries, this interface is configured for IGMPv${version}`;
+    });
   }
 
-  #sendGeneralQueryIfDue(effects: IgmpEffect[]): void {
+  #sendGeneralQueryIfDue(): void {
     const source = this.#querier.sendingAddress;
-    if (source === undefined || !this.#querier.takeDueQuery(this.#nowMs)) return;
-    effects.push({ kind: 'send', source, destination: ALL_SYSTEMS, message: generalQuery(this.#settings) });
+    if (source === undefined || !this.#querier.takeDueQuery(this.#turn.nowMs)) return;
+    this.#turn.emit({ kind: 'send', source, destination: ALL_SYSTEMS, message: generalQuery(this.#turn.settings) });
   }
 
-  #logRoleChange(change: RoleChange, query: IgmpQuery | undefined, effects: IgmpEffect[]): void {
+  #tellRole(): void {
+    if (!this.#querier.isUp || this.#toldQuerier !== this.#querier.isDeposed) return;
+    this.#toldQuerier = !this.#querier.isDeposed;
+    this.#turn.emit({ kind: 'querier', isQuerier: this.#toldQuerier });
+  }
+
+  #logRoleChange(change: RoleChange, query: IgmpQuery | undefined): void {
     if (change === undefined) return;
-    const { logSparingly } = this.#turn(effects);
-    const address = formatIpv4(this.#querier.snapshot(this.#nowMs).address);
-    if (change === 'became-querier')
-      return logSparingly('querier-won', 'info', `the other querier is silent, ${address} is querier again`);
-    logSparingly('querier-lost', 'info', `${address} is querier, speaking IGMPv${query?.version ?? this.#settings.version}`);
-  }
-
-  #turn(effects: IgmpEffect[]): Turn {
-    const nowMs = this.#nowMs;
-    return {
-      nowMs,
-      intervals: this.#querier.intervals,
-      isQuerier: this.#querier.isQuerier,
-      sendingAddress: this.#querier.sendingAddress,
-      emit: (effect) => effects.push(effect),
-      logSparingly: (topic, level, text) => {
-        if (this.#logLimiter.take(topic, nowMs)) effects.push({ kind: 'log', level, text });
-      },
-    };
+    const { nowMs, settings } = this.#turn;
+    const address = formatIpv4(this.#querier.snapshot(nowMs).address);
+    if (change === 'became-querier') {
+      this.#turn.logSparingly('querier-won', 'info', () => `the other querier is silent, ${address} is querier again`);
+    } else {
+      const version = query?.version ?? settings.version;
+      this.#turn.logSparingly('querier-lost', 'info', () => `${address} is querier, speaking IGMPv${version}`);
+    }
   }
 }
 
-/** Every report as records (RFC 3376 §7.3.2: v1 and v2 reports mean IS_EX({}), a leave means TO_IN({})). */
-function recordsOf(message: Exclude<IgmpMessage, IgmpQuery>, reporter: Ipv4): AdmittedRecord[] {
-  switch (message.kind) {
-    case 'report-v3':
-      return message.records.map((record) => ({ ...record, reporter }));
-    case 'report-v2':
-      return [{ group: message.group, type: RecordType.MODE_IS_EXCLUDE, sources: [], reporter, olderHost: 2 }];
-    case 'report-v1':
-      return [{ group: message.group, type: RecordType.MODE_IS_EXCLUDE, sources: [], reporter, olderHost: 1 }];
-    case 'leave':
-      return [{ group: message.group, type: RecordType.CHANGE_TO_INCLUDE_MODE, sources: [], reporter, isLeave: true }];
-    default:
-      return assertNever(message);
-  }
-}
-
-/** What RFC 4604 §3 keeps out of the source-specific range. */
-function isAnySource({ type, isLeave }: AdmittedRecord): boolean {
-  return isLeave === true || type === RecordType.MODE_IS_EXCLUDE || type === RecordType.CHANGE_TO_EXCLUDE_MODE;
-}
-
-function count(effects: IgmpEffect[], reason: IgmpDropReason): void {
-  effects.push({ kind: 'count', reason });
+function samePrefix(one: Ipv4Prefix, other: Ipv4Prefix): boolean {
+  return one.address === other.address && one.length === other.length;
 }
 
 function assertNever(value: never): never {

@@ -5,7 +5,7 @@
 import type { Ipv4 } from '../../packet/address';
 import type { IgmpQuery } from '../message';
 import type { IgmpInterfaceSettings } from './api';
-import { lowerGroupTimer, type GroupState } from './group-state';
+import { lowerGroupTimer, lowerSourceTimers, type GroupState } from './group-state';
 import { specificQuery, splitByMtu } from './query-messages';
 import type { IgmpIntervals } from './timers';
 
@@ -38,10 +38,10 @@ export class LastMemberQueries {
     for (const source of sources) {
       const expiryMs = state.sources.get(source);
       if (expiryMs === undefined || expiryMs <= lowered) continue;
-      state.sources.set(source, lowered);
       this.#sourceQueriesLeft.set(source, intervals.lastMemberQueryCount);
       this.#nextSourceQueryMs = nowMs;
     }
+    lowerSourceTimers(state, sources, lowered);
   }
 
   /** undefined: nothing left to send. */
@@ -85,6 +85,11 @@ export class LastMemberQueries {
       (expiryMs > nowMs + intervals.lastMemberQueryTimeMs ? refreshed : inDoubt).push(source);
     }
     this.#nextSourceQueryMs = this.#sourceQueriesLeft.size > 0 ? nowMs + intervals.lastMemberQueryIntervalMs : Infinity;
+    // §7.3.1: version 2 has no way to name them. Its hosts answer for the group, which is all that hosts by SSM mapping can do anyway.
+    if (settings.version < 3) {
+      const asksGroup = inDoubt.length > 0 && !withGroupQuery;
+      return asksGroup ? [specificQuery(settings, group, { suppress: false, sources: [] })] : [];
+    }
     const ask = (sources: readonly Ipv4[], suppress: boolean): IgmpQuery[] =>
       splitByMtu(sources, settings.mtu).map((list) => specificQuery(settings, group, { suppress, sources: list }));
     // §6.6.3.2, note: next to a Q(G) the message with S set is redundant.

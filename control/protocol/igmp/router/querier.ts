@@ -4,9 +4,9 @@
  */
 import type { Ipv4 } from '../../packet/address';
 import type { IgmpQuery } from '../message';
-import { isOnSubnet, isOwnAddress, sameAddresses, type LinkAddresses } from './admission';
-import type { IgmpInterfaceSettings, QuerierSnapshot } from './api';
-import { deriveIntervals, type IgmpIntervals } from './timers';
+import { isOnSubnet, isOwnAddress, isPermittedQuerier, sameAddresses, type LinkAddresses } from './admission';
+import type { IgmpInterfaceSettings, IgmpTiming, QuerierSnapshot } from './api';
+import { deriveIntervals, type IgmpIntervals, type QuerierAnnouncement } from './timers';
 
 type Role =
   | { readonly kind: 'down' }
@@ -19,6 +19,7 @@ type Role =
       /** When the elected one itself was heard last: a higher candidate takes its place only once it has fallen silent. */
       readonly electedHeardMs: number;
       readonly otherPresentUntilMs: number;
+      readonly announced: QuerierAnnouncement;
       readonly intervals: IgmpIntervals;
     };
 
@@ -26,10 +27,11 @@ type Role =
 export type RoleChange = 'became-querier' | 'became-non-querier' | 'other-querier-changed' | undefined;
 
 export class Querier {
-  readonly #settings: IgmpInterfaceSettings;
-  readonly #ownIntervals: IgmpIntervals;
+  #settings: IgmpInterfaceSettings;
+  #ownIntervals: IgmpIntervals;
   #addresses: LinkAddresses = [];
   #role: Role = { kind: 'down' };
+  #firstAnswersUntilMs = Infinity;
 
   constructor(settings: IgmpInterfaceSettings) {
     this.#settings = settings;
@@ -42,6 +44,16 @@ export class Querier {
 
   get isQuerier(): boolean {
     return this.#role.kind === 'querier';
+  }
+
+  /** Another router asks on this link, and is the one to forward to it (RFC 4605 §4.2). Not while nobody can. */
+  get isDeposed(): boolean {
+    return this.#role.kind === 'non-querier';
+  }
+
+  /** When the hosts have had the time to answer the first query since the link came up; Infinity before that query. */
+  get firstAnswersUntilMs(): number {
+    return this.#firstAnswersUntilMs;
   }
 
   get addresses(): LinkAddresses {
@@ -68,8 +80,25 @@ export class Querier {
     this.#startUp(nowMs);
   }
 
+  /** From now on these hold. The link is told at once what it has to know: the version, and the intervals that others adopt. */
+  configure(settings: IgmpInterfaceSettings, nowMs: number): RoleChange {
+    const before = this.#settings;
+    this.#settings = settings;
+    this.#ownIntervals = deriveIntervals(settings.timing);
+    const role = this.#role;
+    if (role.kind === 'querier' && (before.version !== settings.version || !sameTiming(before.timing, settings.timing))) {
+      this.#startUp(nowMs);
+    }
+    if (role.kind !== 'non-querier') return undefined;
+    this.#role = { ...role, intervals: deriveIntervals(settings.timing, role.announced) };
+    if (isPermittedQuerier(role.elected, settings)) return undefined;
+    this.#startUp(nowMs);
+    return this.isQuerier ? 'became-querier' : undefined;
+  }
+
   linkDown(): void {
     this.#addresses = [];
+    this.#firstAnswersUntilMs = Infinity;
     this.#role = { kind: 'down' };
   }
 
@@ -77,13 +106,11 @@ export class Querier {
   heardGeneralQuery(source: Ipv4, query: IgmpQuery, nowMs: number): RoleChange {
     const role = this.#role;
     if (role.kind === 'down' || !this.#defersTo(source)) return undefined;
-    const intervals = deriveIntervals(this.#settings.timing, {
-      robustness: query.querierRobustness,
-      queryIntervalMs: query.querierQueryIntervalMs,
-    });
+    const announced = { robustness: query.querierRobustness, queryIntervalMs: query.querierQueryIntervalMs };
+    const intervals = deriveIntervals(this.#settings.timing, announced);
     const otherPresentUntilMs = nowMs + intervals.otherQuerierPresentIntervalMs;
     if (role.kind !== 'non-querier') {
-      this.#role = { kind: 'non-querier', elected: source, electedHeardMs: nowMs, otherPresentUntilMs, intervals };
+      this.#role = { kind: 'non-querier', elected: source, electedHeardMs: nowMs, otherPresentUntilMs, announced, intervals };
       return 'became-non-querier';
     }
     const electedIsSilent = nowMs - role.electedHeardMs >= role.intervals.otherQuerierPresentIntervalMs;
@@ -92,7 +119,7 @@ export class Querier {
       this.#role = { ...role, otherPresentUntilMs: Math.max(role.otherPresentUntilMs, otherPresentUntilMs) };
       return undefined;
     }
-    this.#role = { kind: 'non-querier', elected: source, electedHeardMs: nowMs, otherPresentUntilMs, intervals };
+    this.#role = { kind: 'non-querier', elected: source, electedHeardMs: nowMs, otherPresentUntilMs, announced, intervals };
     return source === role.elected ? undefined : 'other-querier-changed';
   }
 
@@ -113,6 +140,7 @@ export class Querier {
     const startupQueriesLeft = Math.max(0, this.#role.startupQueriesLeft - 1);
     const gapMs = startupQueriesLeft > 0 ? timing.startupQueryIntervalMs : timing.queryIntervalMs;
     this.#role = { ...this.#role, nextQueryMs: nowMs + Math.max(1, gapMs), startupQueriesLeft };
+    this.#firstAnswersUntilMs = Math.min(this.#firstAnswersUntilMs, nowMs + timing.queryResponseIntervalMs);
     return true;
   }
 
@@ -142,4 +170,9 @@ export class Querier {
     if (isOwnAddress(this.#addresses, other) || !isOnSubnet(this.#addresses, other)) return false;
     return own === undefined || other < own;
   }
+}
+
+function sameTiming(one: IgmpTiming, other: IgmpTiming): boolean {
+  const names = Object.keys(one) as (keyof IgmpTiming)[];
+  return names.every((name) => one[name] === other[name]);
 }
