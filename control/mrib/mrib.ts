@@ -1,50 +1,25 @@
 /**
  * The multicast routing base: what the hosts want and where sources are, turned into the routes that should be installed.
- * Pure: the reverse path is asked through a function, effects are returned. Never talks to the data plane and keeps no counters.
+ * Pure: the reverse path is asked through an interface, effects are returned. Never talks to the data plane and keeps no counters.
  *
  * (*,G)  as long as some interface wants sources it did not name (EXCLUDE). Forwards a source's first packets at once.
- * (S,G)  for each source a host named, and for each source that was seen sending ("learnt"), so that it can be counted; for one that
- *        nobody wants, a route without outgoing interfaces that lasts a while, so that its packets are dropped and counted at full speed.
+ * (S,G)  for each source a host named, and for each source that was seen sending, so that it can be counted; for one that nobody wants,
+ *        a route without outgoing interfaces that lasts a while, so that its packets are dropped and counted at full speed.
+ * Static rules replace all of these for the groups they speak of.
  */
 import type { GroupDemand } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
-import type { RouteChange, RouteKey, VportId, WantedRoute } from './route';
-
-export interface ReversePath {
-  /** The interface packets of this source must come in by; undefined when there is none. */
-  incomingFor(source: Ipv4): VportId | undefined;
-  /** Towards the sources nobody here knows (RFC 4605); undefined without one, or while it is down. */
-  upstream(): VportId | undefined;
-  /** Whether groups of this address may cross the interface at all (RFC 2365). */
-  crosses(vport: VportId, group: Ipv4): boolean;
-}
-
-/** A GroupDemand made for asking. */
-interface Demand {
-  readonly mode: GroupDemand['mode'];
-  readonly sources: ReadonlySet<Ipv4>;
-}
-
-interface GroupState {
-  readonly demands: Map<VportId, Demand>;
-  /** Sources seen sending, with the time of the last sign of life. */
-  readonly learnt: Map<Ipv4, number>;
-  /** Learnt sources that nobody wants, with the time when they are forgotten. */
-  readonly unwanted: Map<Ipv4, number>;
-  /** What was last asked for, by source. */
-  readonly wanted: Map<Ipv4, WantedRoute>;
-}
-
-interface Stream extends RouteKey {
-  readonly incoming: VportId;
-  /** The source was seen sending; hosts may name any. */
-  readonly sends: boolean;
-}
+import { dynamicRoutes, isRangeRule, outgoingOf, rangeOfRule, staticRoutes, wantsLocally } from './group-routes';
+import { isUseless, newGroupState, withDemand, type Demand, type GroupState, type SeenSource } from './group-state';
+import { IdleQueue } from './idle-queue';
+import type { ReversePath } from './reverse-path';
+import { nameOf, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
+import { StaticRules, type StaticRule } from './static-rules';
 
 export interface MribSettings {
-  /** A learnt source is forgotten after this long without a packet. */
+  /** A source that was seen is forgotten after this long without a packet. */
   readonly sourceIdleMs: number;
-  /** Learnt sources in total. */
+  /** Sources seen sending, in total. */
   readonly maxLearntSources: number;
   /** How long a route lasts that absorbs a stream nobody wants. Then the stream is a new one again. */
   readonly unwantedLifeMs: number;
@@ -52,63 +27,114 @@ export interface MribSettings {
   readonly maxUnwanted: number;
 }
 
-export class Mrib {
-  readonly #settings: MribSettings;
-  readonly #reversePath: ReversePath;
-  readonly #groups = new Map<Ipv4, GroupState>();
-  #learntCount = 0;
-  #unwantedCount = 0;
+/** Signs of life are this late at most: a source silent for longer may come by another interface from now on. */
+const SILENT_MS = 3_000;
 
-  constructor(settings: MribSettings, reversePath: ReversePath) {
+export class Mrib {
+  #settings: MribSettings;
+  readonly #path: ReversePath;
+  readonly #groups = new Map<Ipv4, GroupState>();
+  readonly #learntQueue: IdleQueue;
+  readonly #absorbedQueue: IdleQueue;
+  #rules = new StaticRules([]);
+  /** Routes of static rules that are ranges, by nameOf(). */
+  #ranges: ReadonlyMap<string, WantedRoute> = new Map();
+  #learntCount = 0;
+  #absorbedCount = 0;
+
+  constructor(settings: MribSettings, path: ReversePath) {
     this.#settings = settings;
-    this.#reversePath = reversePath;
+    this.#path = path;
+    this.#learntQueue = new IdleQueue(settings.sourceIdleMs);
+    this.#absorbedQueue = new IdleQueue(settings.unwantedLifeMs);
+  }
+
+  /** For sources seen from now on; a longer idle time is that of the known ones too. */
+  configure(settings: MribSettings): void {
+    this.#settings = settings;
+    this.#learntQueue.setLife(settings.sourceIdleMs);
+    this.#absorbedQueue.setLife(settings.unwantedLifeMs);
   }
 
   /** What one interface wants of a group has changed; undefined: nothing any more. */
   setDemand(vport: VportId, group: Ipv4, demand: GroupDemand | undefined): readonly RouteChange[] {
     const state = this.#stateOf(group);
-    if (demand === undefined) state.demands.delete(vport);
-    else state.demands.set(vport, { mode: demand.mode, sources: new Set(demand.sources) });
+    state.demands = withDemand(state.demands, vport, demand);
     return this.#recompute(group, state);
   }
 
+  /** What the machine itself wants of what comes in by this interface; undefined: nothing any more. */
+  setLocalDemand(vport: VportId, group: Ipv4, demand: GroupDemand | undefined): readonly RouteChange[] {
+    const state = this.#stateOf(group);
+    state.local = withDemand(state.local, vport, demand);
+    return this.#recompute(group, state);
+  }
+
+  /** What each interface wants of the group. */
+  demandsOf(group: Ipv4): readonly Demand[] {
+    return this.#groups.get(group)?.demands ?? [];
+  }
+
+  /** Groups that some interface wants. */
+  *wantedGroups(): Iterable<Ipv4> {
+    for (const [group, { demands }] of this.#groups) if (demands.length > 0) yield group;
+  }
+
+  /** These rules hold from now on, and no others. */
+  setStaticRules(rules: readonly StaticRule[]): readonly RouteChange[] {
+    const before = this.#rules;
+    this.#rules = new StaticRules(rules);
+    for (const { group } of rules) if (group.length === 32) this.#stateOf(group.address);
+    const changes: RouteChange[] = [];
+    for (const [group, state] of this.#groups) {
+      if (before.covers(group) || this.#rules.covers(group)) changes.push(...this.#recompute(group, state));
+    }
+    return [...changes, ...this.#recomputeRanges()];
+  }
+
+  isStatic({ group, groupLength }: RouteKey): boolean {
+    return groupLength !== undefined || this.#rules.covers(group);
+  }
+
   /**
-   * A packet came in that no (S,G) route covers. Creates state only where the packet came in by the source's own reverse path and
-   * somebody may get it. Returns no change when the packet is of no use to anybody.
+   * A packet came in that no (S,G) route covers, or not by the interface of its route. Creates state only where the packet came in by a
+   * reverse path of the source's own and somebody may get it. Returns no change when the packet is of no use to anybody.
    */
   sourceSeen(source: Ipv4, group: Ipv4, vport: VportId, nowMs: number): readonly RouteChange[] {
-    if (this.#reversePath.incomingFor(source) !== vport) return [];
+    if (this.#rules.covers(group)) return this.#seenByRule(source, group, vport, nowMs);
+    const candidates = this.#path.incomingFor(source, group);
+    if (!candidates.includes(vport)) return [];
     const state = this.#stateOf(group);
-    const outgoing = this.#outgoingOf(state, { source, group, incoming: vport, sends: true });
-    if (!state.learnt.has(source) && outgoing.length === 0) return this.#absorb(source, group, state, nowMs);
-    if (!state.learnt.has(source)) {
-      if (this.#learntCount >= this.#settings.maxLearntSources) return this.#recompute(group, state);
-      this.#learntCount++;
-    }
-    state.learnt.set(source, nowMs);
+    const known = state.seen?.get(source);
+    // Two upstreams carry the same stream: the one that came first stays until it is silent.
+    if (known !== undefined && known.vport !== vport && candidates.includes(known.vport) && nowMs - known.lastMs < SILENT_MS) return [];
+    const outgoing = outgoingOf(state, { source, group, incoming: vport, candidates, sends: true }, this.#path);
+    const isWanted = outgoing.length > 0 || wantsLocally(state, source, vport) || (known !== undefined && !known.isAbsorbed);
+    this.#see(state, { source, group, vport, isAbsorbed: !isWanted, lastMs: nowMs });
     return this.#recompute(group, state);
   }
 
   /** Packets of these routes were counted since the last call. */
   sourcesActive(keys: Iterable<{ readonly source: Ipv4; readonly group: Ipv4 }>, nowMs: number): void {
     for (const { source, group } of keys) {
-      const learnt = this.#groups.get(group)?.learnt;
-      if (learnt?.has(source) === true) learnt.set(source, nowMs);
+      const seen = this.#groups.get(group)?.seen?.get(source);
+      if (seen?.isAbsorbed === false) seen.lastMs = nowMs;
     }
   }
 
-  /** Forgets the learnt sources that have been silent too long. */
+  /** Forgets the sources that have been silent too long. */
   expireSources(nowMs: number): readonly RouteChange[] {
-    const changes: RouteChange[] = [];
-    for (const [group, state] of this.#groups) {
-      const idle = [...state.learnt].filter(([, lastMs]) => nowMs - lastMs >= this.#settings.sourceIdleMs);
-      const over = [...state.unwanted].filter(([, untilMs]) => untilMs <= nowMs);
-      if (idle.length + over.length === 0) continue;
-      for (const [source] of idle) this.#forget(state, source);
-      for (const [source] of over) this.#endAbsorbing(state, source, nowMs);
-      changes.push(...this.#recompute(group, state));
+    const isKnown = (seen: SeenSource): boolean => this.#groups.get(seen.group)?.seen?.get(seen.source) === seen;
+    const touched = new Set<Ipv4>();
+    for (const seen of this.#learntQueue.takeIdle(nowMs, isKnown)) {
+      this.#forget(this.#stateOf(seen.group), seen.source);
+      touched.add(seen.group);
     }
-    return changes;
+    for (const seen of this.#absorbedQueue.takeIdle(nowMs, isKnown)) {
+      this.#endAbsorbing(this.#stateOf(seen.group), seen, nowMs);
+      touched.add(seen.group);
+    }
+    return [...touched].flatMap((group) => this.#recompute(group, this.#stateOf(group)));
   }
 
   /** Interfaces, addresses or unicast routes have changed: every route is thought over. */
@@ -119,125 +145,118 @@ export class Mrib {
   }
 
   wantedRoute(source: Ipv4, group: Ipv4): WantedRoute | undefined {
-    return this.#groups.get(group)?.wanted.get(source);
+    const state = this.#groups.get(group);
+    return state === undefined ? undefined : wantedOf(state, source);
   }
 
   /** Every route that should be installed now. */
   *wantedRoutes(): Iterable<WantedRoute> {
-    for (const state of this.#groups.values()) yield* state.wanted.values();
+    for (const { star, bySource } of this.#groups.values()) {
+      if (star !== undefined) yield star;
+      if (bySource !== undefined) yield* bySource.values();
+    }
+    yield* this.#ranges.values();
   }
 
   #stateOf(group: Ipv4): GroupState {
     let state = this.#groups.get(group);
     if (state === undefined) {
-      state = { demands: new Map(), learnt: new Map(), unwanted: new Map(), wanted: new Map() };
+      state = newGroupState();
       this.#groups.set(group, state);
     }
     return state;
   }
 
-  #forget(state: GroupState, source: Ipv4): void {
-    if (state.learnt.delete(source)) this.#learntCount--;
-    if (state.unwanted.delete(source)) this.#unwantedCount--;
-  }
-
-  /** Somebody may have come to want it since: then it is a source like others. */
-  #endAbsorbing(state: GroupState, source: Ipv4, nowMs: number): void {
-    const isWanted = (state.wanted.get(source)?.outgoing.length ?? 0) > 0;
-    this.#forget(state, source);
-    if (!isWanted || this.#learntCount >= this.#settings.maxLearntSources) return;
-    this.#learntCount++;
-    state.learnt.set(source, nowMs);
-  }
-
-  #absorb(source: Ipv4, group: Ipv4, state: GroupState, nowMs: number): readonly RouteChange[] {
-    if (!state.unwanted.has(source)) {
-      if (this.#unwantedCount >= this.#settings.maxUnwanted) return this.#recompute(group, state);
-      this.#unwantedCount++;
+  /** Sources of a static (*,G) get routes of their own, to be counted. */
+  #seenByRule(source: Ipv4, group: Ipv4, vport: VportId, nowMs: number): readonly RouteChange[] {
+    const state = this.#stateOf(group);
+    if (state.star?.incoming === vport && this.#rules.match(source, group)?.source === undefined) {
+      this.#see(state, { source, group, vport, isAbsorbed: false, lastMs: nowMs });
     }
-    state.unwanted.set(source, nowMs + this.#settings.unwantedLifeMs);
     return this.#recompute(group, state);
   }
 
+  /** Within the limits. */
+  #see(state: GroupState, seen: SeenSource): void {
+    const known = state.seen?.get(seen.source);
+    if (known?.isAbsorbed === seen.isAbsorbed && known.vport === seen.vport) {
+      known.lastMs = seen.lastMs;
+      return;
+    }
+    if (known !== undefined) this.#forget(state, seen.source);
+    if (seen.isAbsorbed ? this.#absorbedCount >= this.#settings.maxUnwanted : this.#learntCount >= this.#settings.maxLearntSources) return;
+    if (seen.isAbsorbed) this.#absorbedCount++;
+    else this.#learntCount++;
+    state.seen ??= new Map();
+    state.seen.set(seen.source, seen);
+    (seen.isAbsorbed ? this.#absorbedQueue : this.#learntQueue).add(seen);
+  }
+
+  #forget(state: GroupState, source: Ipv4): void {
+    const seen = state.seen?.get(source);
+    if (seen === undefined) return;
+    state.seen?.delete(source);
+    if (state.seen?.size === 0) state.seen = undefined;
+    if (seen.isAbsorbed) this.#absorbedCount--;
+    else this.#learntCount--;
+  }
+
+  /** Somebody may have come to want it since: then it is a source like others. */
+  #endAbsorbing(state: GroupState, seen: SeenSource, nowMs: number): void {
+    const route = wantedOf(state, seen.source);
+    const isWanted = route !== undefined && (route.outgoing.length > 0 || route.local === true);
+    this.#forget(state, seen.source);
+    if (isWanted) this.#see(state, { ...seen, isAbsorbed: false, lastMs: nowMs });
+  }
+
   #recompute(group: Ipv4, state: GroupState): readonly RouteChange[] {
-    const next = this.#routesOf(group, state);
-    const changes = difference(group, state.wanted, next);
-    state.wanted.clear();
-    for (const [source, route] of next) state.wanted.set(source, route);
-    if (state.demands.size + state.learnt.size + state.unwanted.size === 0) this.#groups.delete(group);
+    const isStatic = this.#rules.covers(group);
+    const { star, bySource, useless } = isStatic ? staticRoutes(group, state, this.#rules) : dynamicRoutes(group, state, this.#path);
+    for (const source of useless) this.#forget(state, source);
+    const changes = difference(group, state, { star, bySource });
+    state.star = star;
+    state.bySource = bySource;
+    if (isUseless(state)) this.#groups.delete(group);
     return changes;
   }
 
-  #routesOf(group: Ipv4, state: GroupState): Map<Ipv4, WantedRoute> {
-    const routes = new Map<Ipv4, WantedRoute>();
-    const star = this.#starRoute(group, state);
-    if (star !== undefined) routes.set(0, star);
-    for (const source of namedSources(state)) {
-      const route = this.#sourceRoute(source, group, state);
-      if (route === undefined) continue;
-      // Without outgoing interfaces the route keeps (*,G) from forwarding what everybody excluded, or absorbs what nobody wants.
-      if (route.outgoing.length > 0 || star !== undefined || state.unwanted.has(source)) routes.set(source, route);
-      else this.#forget(state, source);
+  #recomputeRanges(): readonly RouteChange[] {
+    const routes = this.#rules.all.filter((rule) => isRangeRule(rule, this.#rules)).map(rangeOfRule);
+    const next = new Map(routes.map((route) => [nameOf(route), route]));
+    const changes: RouteChange[] = [];
+    for (const [name, route] of next) {
+      const before = this.#ranges.get(name);
+      if (before === undefined || !sameRoute(before, route)) changes.push({ kind: 'set', route });
     }
-    return routes;
-  }
-
-  #starRoute(group: Ipv4, state: GroupState): WantedRoute | undefined {
-    const upstream = this.#reversePath.upstream();
-    const incoming = upstream !== undefined && this.#reversePath.crosses(upstream, group) ? upstream : undefined;
-    const outgoing = [...state.demands]
-      .filter(([vport, demand]) => vport !== upstream && demand.mode === 'exclude' && this.#reversePath.crosses(vport, group))
-      .map(([vport]) => vport);
-    if (outgoing.length === 0) return undefined;
-    return { source: 0, group, incoming, outgoing: ascending(outgoing) };
-  }
-
-  #sourceRoute(source: Ipv4, group: Ipv4, state: GroupState): WantedRoute | undefined {
-    const incoming = this.#reversePath.incomingFor(source);
-    if (incoming === undefined) return undefined;
-    const sends = state.learnt.has(source) || state.unwanted.has(source);
-    return { source, group, incoming, outgoing: this.#outgoingOf(state, { source, group, incoming, sends }) };
-  }
-
-  #outgoingOf(state: GroupState, { source, group, incoming, sends }: Stream): readonly VportId[] {
-    const crosses = (vport: VportId): boolean => this.#reversePath.crosses(vport, group);
-    if (!crosses(incoming)) return [];
-    const upstream = this.#reversePath.upstream();
-    const outgoing = [...state.demands].filter(([vport, demand]) => vport !== incoming && wants(demand, source)).map(([vport]) => vport);
-    // RFC 4605 4.2: what a downstream source sends goes upstream always.
-    if (upstream !== undefined && upstream !== incoming && sends) outgoing.push(upstream);
-    return ascending(outgoing.filter(crosses));
+    for (const [name, route] of this.#ranges) if (!next.has(name)) changes.push({ kind: 'remove', key: rangeKey(route) });
+    this.#ranges = next;
+    return changes;
   }
 }
 
-/** RFC 3376 6.3 */
-function wants(demand: Demand, source: Ipv4): boolean {
-  return demand.sources.has(source) === (demand.mode === 'include');
+function rangeKey({ source, group, sourceLength, groupLength }: WantedRoute): RouteKey {
+  return { source, group, sourceLength: sourceLength ?? 0, groupLength: groupLength ?? 0 };
 }
 
-function namedSources(state: GroupState): Set<Ipv4> {
-  const sources = new Set([...state.learnt.keys(), ...state.unwanted.keys()]);
-  for (const demand of state.demands.values()) for (const source of demand.sources) sources.add(source);
-  return sources;
+type Routes = Pick<GroupState, 'star' | 'bySource'>;
+
+function wantedOf({ star, bySource }: Routes, source: Ipv4): WantedRoute | undefined {
+  return source === 0 ? star : bySource?.get(source);
 }
 
-function ascending(vports: readonly VportId[]): readonly VportId[] {
-  return [...new Set(vports)].sort((a, b) => a - b);
-}
-
-function difference(group: Ipv4, old: ReadonlyMap<Ipv4, WantedRoute>, next: ReadonlyMap<Ipv4, WantedRoute>): readonly RouteChange[] {
+function difference(group: Ipv4, old: Routes, next: Routes): readonly RouteChange[] {
   const changes: RouteChange[] = [];
-  // (S,G) before (*,G): a source somebody excludes must not slip through a (*,G) route that comes first.
-  const ordered = [...next.values()].sort((a, b) => Number(a.source === 0) - Number(b.source === 0));
-  for (const route of ordered) {
-    const before = old.get(route.source);
+  const set = (route: WantedRoute, before: WantedRoute | undefined): void => {
     if (before === undefined || !sameRoute(before, route)) changes.push({ kind: 'set', route });
-  }
-  const gone = [...old.keys()].filter((source) => !next.has(source)).sort((a, b) => Number(b === 0) - Number(a === 0));
-  for (const source of gone) changes.push({ kind: 'remove', key: { source, group } });
+  };
+  // (S,G) before (*,G), which goes before they do: a source somebody excludes must not slip through a (*,G) route.
+  for (const route of next.bySource?.values() ?? []) set(route, old.bySource?.get(route.source));
+  if (next.star !== undefined) set(next.star, old.star);
+  else if (old.star !== undefined) changes.push({ kind: 'remove', key: { source: 0, group } });
+  for (const source of old.bySource?.keys() ?? []) if (next.bySource?.has(source) !== true) changes.push({ kind: 'remove', key: { source, group } });
   return changes;
 }
 
 function sameRoute(a: WantedRoute, b: WantedRoute): boolean {
-  return a.incoming === b.incoming && a.ttlThreshold === b.ttlThreshold && a.outgoing.length === b.outgoing.length && a.outgoing.every((vport, i) => vport === b.outgoing[i]);
+  return a.incoming === b.incoming && a.ttlThreshold === b.ttlThreshold && a.local === b.local && a.outgoing.length === b.outgoing.length && a.outgoing.every((vport, i) => vport === b.outgoing[i]);
 }

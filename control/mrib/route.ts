@@ -28,6 +28,8 @@ export interface WantedRoute extends RouteKey {
   readonly outgoing: readonly VportId[];
   /** Forwarded only if the TTL received is greater, on top of the interfaces' thresholds. Default 0: they alone decide. */
   readonly ttlThreshold?: number;
+  /** The machine's own applications get it too, as it was received. Default false. */
+  readonly local?: boolean;
 }
 
 export type RouteChange = { readonly kind: 'set'; readonly route: WantedRoute } | { readonly kind: 'remove'; readonly key: RouteKey };

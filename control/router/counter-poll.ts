@@ -52,7 +52,9 @@ export class CounterPoll {
     return this.#current.atWallMs;
   }
 
+  /** Again for another interval. */
   start(intervalMs: number): void {
+    clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       this.refresh().catch((error: unknown) => this.#log.error({ err: error }, 'read the counters from the kernel'));
     }, intervalMs);

@@ -4,29 +4,29 @@
 import type { Dataplane, Punt } from '../dataplane/api';
 import { decodeIgmpPacket } from '../protocol/igmp/decode';
 import { buildIgmpFrame } from '../protocol/igmp/encode';
-import type { IgmpEffect } from '../protocol/igmp/router/api';
+import type { ReceivedIgmp } from '../protocol/igmp/message';
 import { readEthernetHeader } from '../protocol/packet/ethernet';
 import type { Log } from '../log';
-import type { Port } from './port';
+import type { Port, PortEffect } from './port';
 
-export function receiveIgmp(port: Port, punt: Punt): void {
+/** undefined: it cannot be read, and has been counted. */
+export function readIgmp(port: Port, punt: Punt): ReceivedIgmp | undefined {
   const ethernet = readEthernetHeader(punt.frame);
   if (ethernet === undefined) {
     port.dropped.add('truncated');
-    return;
+    return undefined;
   }
   const decoded = decodeIgmpPacket(punt.frame.subarray(ethernet.headerLength));
   if (!decoded.ok) {
     port.dropped.add(decoded.error);
-    return;
+    return undefined;
   }
   port.received.add(decoded.value.message.kind);
   for (const reason of decoded.value.skipped) port.dropped.add(reason);
-  if (port.igmp === undefined) port.dropped.add(port.settings.upstream ? 'not_router_interface' : 'interface_down');
-  else port.input({ kind: 'received', packet: decoded.value });
+  return decoded.value;
 }
 
-export function sendIgmp(port: Port, effect: Extract<IgmpEffect, { kind: 'send' }>, dataplane: Dataplane, log: Log): void {
+export function sendIgmp(port: Port, effect: Extract<PortEffect, { kind: 'send' }>, dataplane: Dataplane, log: Log): void {
   const sourceMac = port.macAddress;
   if (sourceMac === undefined) return;
   const { source, destination, message } = effect;

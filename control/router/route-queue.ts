@@ -1,9 +1,9 @@
 /**
  * Changes of routes that wait to be written. A later change of a route takes the place of an earlier one that is still waiting; groups
  * go in the order in which they came. Within a group the order is the one in which no source slips through (*,G) that has a route of
- * its own to stop it. Pure bookkeeping.
+ * its own to stop it. Routes for ranges lie below all others and go last. Pure bookkeeping.
  */
-import type { RouteChange, RouteKey } from '../mrib/route';
+import { isRange, nameOf, type RouteChange, type RouteKey } from '../mrib/route';
 import type { Ipv4 } from '../protocol/packet/address';
 
 /** So many weigh as much as the route itself: a set of interfaces that is new has to be written slot by slot. */
@@ -20,15 +20,19 @@ export function keyOf(change: RouteChange): RouteKey {
 
 export class RouteQueue {
   /** None is empty. */
-  readonly #groups = new Line<GroupChanges>();
+  readonly #groups = new Line<Ipv4, GroupChanges>();
+  /** By nameOf(). */
+  readonly #ranges = new Line<string, RouteChange>();
+  /** Of #groups. */
   #length = 0;
 
   get length(): number {
-    return this.#length;
+    return this.#length + this.#ranges.length;
   }
 
-  has({ source, group }: RouteKey): boolean {
-    return this.#groups.get(group)?.has(source) ?? false;
+  has(key: RouteKey): boolean {
+    if (isRange(key)) return this.#ranges.get(nameOf(key)) !== undefined;
+    return this.#groups.get(key.group)?.has(key.source) ?? false;
   }
 
   /** Of all that waits for this group. */
@@ -37,7 +41,9 @@ export class RouteQueue {
   }
 
   add(change: RouteChange): void {
-    const { group } = keyOf(change);
+    const key = keyOf(change);
+    if (isRange(key)) return this.#ranges.put(nameOf(key), change);
+    const { group } = key;
     const changes = this.#groups.get(group) ?? new GroupChanges();
     const before = changes.length;
     changes.put(change);
@@ -61,11 +67,15 @@ export class RouteQueue {
       if (group === undefined) break;
       left = this.#take(group, left, slice);
     }
+    for (let range = takeFrom(this.#ranges, left); range !== undefined; range = takeFrom(this.#ranges, left)) {
+      left -= weightOf(range);
+      slice.push(range);
+    }
     return slice;
   }
 
   clear(): void {
-    while (this.#length > 0) this.takeSlice(Infinity);
+    while (this.length > 0) this.takeSlice(Infinity);
   }
 
   /** Returns what is left of the weight. */
@@ -137,8 +147,8 @@ function turnOf(change: RouteChange | undefined): number {
 /** The same for a group with many sources, found by source, in the order of turnOf(). */
 class ManyChanges {
   #star: RouteChange | undefined;
-  readonly #set = new Line<RouteChange>();
-  readonly #removed = new Line<RouteChange>();
+  readonly #set = new Line<Ipv4, RouteChange>();
+  readonly #removed = new Line<Ipv4, RouteChange>();
   #weight = 0;
 
   get length(): number {
@@ -183,38 +193,39 @@ class ManyChanges {
   }
 }
 
-function takeFrom(line: Line<RouteChange>): RouteChange | undefined {
-  const source = line.oldest();
-  if (source === undefined) return undefined;
-  const change = line.get(source);
-  line.drop(source);
+/** The oldest, unless there is no weight left for it. */
+function takeFrom<Key>(line: Line<Key, RouteChange>, weight = Infinity): RouteChange | undefined {
+  const oldest = weight > 0 ? line.oldest() : undefined;
+  if (oldest === undefined) return undefined;
+  const change = line.get(oldest);
+  line.drop(oldest);
   return change;
 }
 
 /** A map that knows its oldest key without walking over all that have been dropped before it. */
-class Line<Value> {
-  readonly #values = new Map<Ipv4, Value>();
+class Line<Key, Value> {
+  readonly #values = new Map<Key, Value>();
   #walk = this.#values.keys();
-  #oldest: Ipv4 | undefined;
+  #oldest: Key | undefined;
 
   get length(): number {
     return this.#values.size;
   }
 
-  get(key: Ipv4): Value | undefined {
+  get(key: Key): Value | undefined {
     return this.#values.get(key);
   }
 
-  put(key: Ipv4, value: Value): void {
+  put(key: Key, value: Value): void {
     this.#values.set(key, value);
   }
 
-  drop(key: Ipv4): void {
+  drop(key: Key): void {
     this.#values.delete(key);
     if (this.#oldest === key) this.#oldest = undefined;
   }
 
-  oldest(): Ipv4 | undefined {
+  oldest(): Key | undefined {
     if (this.#oldest !== undefined) return this.#oldest;
     let next = this.#walk.next();
     if (next.done === true) {

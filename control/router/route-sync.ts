@@ -6,7 +6,7 @@
  * queue first, also piece by piece; as long as that takes everything lines up behind it, so that the later change of a route wins.
  */
 import type { Dataplane } from '../dataplane/api';
-import { nameOf } from '../mrib/route';
+import { isRange, nameOf } from '../mrib/route';
 import type { RouteChange, RouteKey } from '../mrib/route';
 import { formatIpv4 } from '../protocol/packet/address';
 import type { Log } from '../log';
@@ -118,7 +118,8 @@ export class RouteSync {
   #submit(changes: readonly RouteChange[], nowMs: number): void {
     const groups = this.#queue.length === 0 ? [] : [...new Set(changes.map((change) => keyOf(change).group))];
     const waiting = groups.reduce((sum, group) => sum + this.#queue.weightOfGroup(group), 0);
-    const isSmall = weigh(changes) + waiting <= SLICE_WEIGHT;
+    // A range that waits is not found by its group: another change of it lines up.
+    const isSmall = weigh(changes) + waiting <= SLICE_WEIGHT && !changes.some((change) => isRange(keyOf(change)) && this.#queue.has(keyOf(change)));
     if (isSmall && waiting === 0) return this.#write(changes, nowMs);
     for (const change of changes) this.#queue.add(change);
     if (isSmall) this.#write(groups.flatMap((group) => this.#queue.takeGroup(group)), nowMs);
@@ -172,7 +173,7 @@ export class RouteSync {
     this.#refusals.set(name, { change, problem });
     if (known?.problem === problem) return;
     this.#refused++;
-    const route = `(${key.source === 0 ? '*' : formatIpv4(key.source)}, ${formatIpv4(key.group)})`;
+    const route = isRange(key) ? `(${name.replace(' ', ', ')})` : `(${key.source === 0 ? '*' : formatIpv4(key.source)}, ${formatIpv4(key.group)})`;
     this.#options.log.warn({ route, problem }, `route ${route} refused: ${problem}`);
   }
 

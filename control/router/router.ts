@@ -8,17 +8,25 @@ import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
+import { joinOnHost } from '../kernel/host-membership';
 import type { KernelView } from '../kernel/kernel-view';
 import { Mrib, type MribSettings } from '../mrib/mrib';
 import type { RouteKey, VportId } from '../mrib/route';
-import type { IgmpEffect } from '../protocol/igmp/router/api';
+import type { MembershipBudget } from '../protocol/igmp/router/api';
+import type { Ipv4 } from '../protocol/packet/address';
 import { readEthernetHeader } from '../protocol/packet/ethernet';
 import { CounterPoll } from './counter-poll';
-import { receiveIgmp, sendIgmp } from './igmp-io';
+import { readIgmp, sendIgmp } from './igmp-io';
+import { LoopAlarm } from './loop-alarm';
 import type { Log } from '../log';
-import { Port } from './port';
+import { Port, type PortEffect } from './port';
+import { OwnMemberships, type JoinOnHost } from './own-memberships';
+import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
+import { SsmMapper } from './ssm-mapping';
+import { activeRules } from './static-routes';
+import { UpstreamReports } from './upstream-reports';
 
 /** After so many others have their turn. */
 const MANY_AT_ONCE = 256;
@@ -32,6 +40,10 @@ export interface RouterOptions {
   readonly kernel: Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** 0 ≤ random() < 1, for delays of reports. Default Math.random. */
+  readonly random?: () => number;
+  /** Default: in this machine's kernel. */
+  readonly joinOnHost?: JoinOnHost;
 }
 
 /** Streams nobody wants get this share of the route table, each for half a minute. */
@@ -48,54 +60,101 @@ function mribSettings({ limits }: Settings): MribSettings {
 }
 
 export class Router {
-  readonly ports: readonly Port[];
   readonly mrib: Mrib;
   readonly routes: RouteSync;
   readonly counters: CounterPoll;
+  readonly loops: LoopAlarm;
+  readonly ssm: SsmMapper;
+  /** Groups of all interfaces. */
+  readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
-  readonly #byVport: ReadonlyMap<VportId, Port>;
+  readonly #ports: PortSet;
   readonly #driver: DeadlineDriver;
+  readonly #path: RouterReversePath;
+  readonly #reports: UpstreamReports;
+  readonly #own: OwnMemberships;
+  #settings: Settings;
   #dataplaneDueMs: number | undefined;
   #closed = false;
 
   constructor(options: RouterOptions) {
     const { settings, dataplane, kernel, clock, log } = options;
     this.#options = options;
+    this.#settings = settings;
+    this.budget = { limit: settings.limits.memberships, used: 0 };
+    this.loops = new LoopAlarm(log);
+    this.ssm = new SsmMapper({ settings: settings.ssmMapping, clock, log, onMapped: (group) => this.#sourcesMapped(group) });
     const deps = {
       dataplane,
       log,
       nowMs: () => clock.nowMs(),
-      onEffects: (port: Port, effects: readonly IgmpEffect[]) => this.#carryOut(port, effects),
+      random: options.random ?? Math.random,
+      budget: this.budget,
+      ssmMapping: this.ssm,
+      onEffects: (port: Port, effects: readonly PortEffect[]) => this.#carryOut(port, effects),
       onChanged: () => this.#reversePathChanged(),
     };
-    this.ports = settings.interfaces.map((entry, i) => new Port(i + 1, entry, deps));
-    this.#byVport = new Map(this.ports.map((port) => [port.vport, port]));
-    const reversePath = new RouterReversePath(this.ports, (address) => kernel.lookupRoute(address));
-    this.mrib = new Mrib(mribSettings(settings), reversePath);
+    this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps));
+    this.#path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
+    this.mrib = new Mrib(mribSettings(settings), this.#path);
+    this.#reports = new UpstreamReports(this.mrib, this.#path);
+    this.#own = new OwnMemberships({
+      join: options.joinOnHost ?? joinOnHost,
+      log,
+      onDemand: (vport, group, demand) => this.routes.apply(this.mrib.setLocalDemand(vport, group, demand), this.#nowMs()),
+    });
     this.routes = new RouteSync({ dataplane, log, nowMs: deps.nowMs, onWritten: () => this.#planHousekeeping(this.#nowMs()) });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
   }
 
+  /** In the order of the configuration. */
+  get ports(): readonly Port[] {
+    return this.#ports.all;
+  }
+
+  portOf(vport: VportId): Port | undefined {
+    return this.#ports.byVport(vport);
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
   /** Takes the interfaces as they are and follows them from now on. Resolves with what could not be attached. */
   async start(): Promise<readonly XmcastError[]> {
-    const { kernel, settings } = this.#options;
-    kernel.onChanges(() => void this.#followLinks());
+    this.#options.kernel.onChanges(() => void this.#followLinks());
+    await this.#ports.configure(this.#settings.interfaces);
     await this.#followLinks();
-    this.counters.start(settings.dataplane.counterIntervalMs);
+    this.counters.start(this.#settings.dataplane.counterIntervalMs);
     return this.ports.map((port) => port.problem).filter((problem) => problem !== undefined);
+  }
+
+  /**
+   * Follows a changed configuration: what it does not concern goes on as it is. Sizes of tables and the folder of pins stay as they were
+   * when the data plane was opened.
+   */
+  async reconfigure(settings: Settings): Promise<void> {
+    if (this.#closed) return;
+    this.#settings = settings;
+    this.budget.limit = settings.limits.memberships;
+    this.mrib.configure(mribSettings(settings));
+    this.counters.start(settings.dataplane.counterIntervalMs);
+    await this.#ports.configure(settings.interfaces);
+    this.ssm.setSettings(settings.ssmMapping);
+    await this.#followLinks();
   }
 
   /** From the data plane, in order of arrival. */
   punted(punts: readonly Punt[]): void {
     if (this.#closed) return;
     for (const punt of punts) {
-      const port = this.#byVport.get(punt.vport);
+      const port = this.#ports.byVport(punt.vport);
       if (port === undefined) continue;
-      if (punt.class === 'igmp_report' || punt.class === 'igmp_query') receiveIgmp(port, punt);
-      else if (punt.class === 'new_source' || punt.class === 'no_route') this.#sourceSeen(port, punt);
+      if (punt.class === 'igmp_report' || punt.class === 'igmp_query') this.#igmpReceived(port, punt);
+      else if (punt.class !== 'pim') this.#sourceSeen(port, punt);
     }
-    this.#driver.rearm();
+    this.#settle();
   }
 
   /** The data plane has room again for routes it refused. */
@@ -107,9 +166,25 @@ export class Router {
     if (this.#closed) return;
     this.#closed = true;
     this.#driver.close();
+    this.#own.close();
+    this.ssm.close();
     await this.counters.close();
     await Promise.all(this.ports.map((port) => port.close()));
     this.routes.close();
+  }
+
+  #igmpReceived(port: Port, punt: Punt): void {
+    const packet = readIgmp(port, punt);
+    if (packet === undefined) return;
+    const sender = packet.source === 0 ? undefined : this.#path.ownerOf(packet.source);
+    if (sender !== undefined && sender !== port) this.loops.ownMessage(sender.name, port.name, this.#nowMs());
+    port.receive(packet);
+  }
+
+  #sourcesMapped(group: Ipv4): void {
+    if (this.#closed) return;
+    for (const port of this.ports) port.input({ kind: 'sources-mapped', group });
+    this.#settle();
   }
 
   #sourceSeen(port: Port, punt: Punt): void {
@@ -119,8 +194,9 @@ export class Router {
     const nowMs = this.#nowMs();
     const [source, group] = [ip.getUint32(IPV4_SOURCE_OFFSET), ip.getUint32(IPV4_DESTINATION_OFFSET)];
     this.routes.apply(this.mrib.sourceSeen(source, group, port.vport, nowMs), nowMs);
-    this.#planHousekeeping(nowMs);
     if (punt.class === 'no_route') this.#sendOn(punt, { source, group });
+    const returns = punt.class === 'wrong_interface' && this.mrib.wantedRoute(source, group)?.outgoing.includes(port.vport) === true;
+    if (returns) this.loops.returningStream(port.name, nowMs);
   }
 
   /** The packet that asked for the route: it should have been forwarded, and is, once. */
@@ -133,12 +209,18 @@ export class Router {
     });
   }
 
-  #carryOut(port: Port, effects: readonly IgmpEffect[]): void {
-    for (const effect of effects) this.#carryOutOne(port, effect);
-    this.#driver.rearm();
+  /** Ends a turn: what upstreams are asked for goes out, and the next wake-up is set. */
+  #settle(): void {
+    const nowMs = this.#nowMs();
+    this.#reports.flush(nowMs);
+    this.#planHousekeeping(nowMs);
   }
 
-  #carryOutOne(port: Port, effect: IgmpEffect): void {
+  #carryOut(port: Port, effects: readonly PortEffect[]): void {
+    for (const effect of effects) this.#carryOutOne(port, effect);
+  }
+
+  #carryOutOne(port: Port, effect: PortEffect): void {
     const { dataplane, log } = this.#options;
     switch (effect.kind) {
       case 'send':
@@ -146,8 +228,10 @@ export class Router {
       case 'membership': {
         const nowMs = this.#nowMs();
         this.routes.apply(this.mrib.setDemand(port.vport, effect.group, effect.wanted), nowMs);
-        return this.#planHousekeeping(nowMs);
+        return this.#reports.groupChanged(effect.group);
       }
+      case 'querier':
+        return this.#thinkOver();
       case 'count':
         return port.dropped.add(effect.reason);
       case 'log':
@@ -168,9 +252,16 @@ export class Router {
 
   #reversePathChanged(): void {
     if (this.#closed) return;
-    const nowMs = this.#nowMs();
-    this.routes.apply(this.mrib.reversePathChanged(), nowMs);
-    this.#planHousekeeping(nowMs);
+    this.#path.changed();
+    this.routes.apply(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)), this.#nowMs());
+    this.#thinkOver();
+    this.#reports.interfacesChanged(this.ports);
+    this.#own.follow(this.ports);
+    this.#settle();
+  }
+
+  #thinkOver(): void {
+    this.routes.apply(this.mrib.reversePathChanged(), this.#nowMs());
   }
 
   async #countersRead(current: CounterSnapshot, previous: CounterSnapshot): Promise<void> {
@@ -183,7 +274,8 @@ export class Router {
     this.routes.apply(this.mrib.expireSources(nowMs), nowMs);
     this.routes.retry(nowMs);
     for (const port of this.ports) port.retry();
-    this.#planHousekeeping(nowMs);
+    this.#own.follow(this.ports);
+    this.#settle();
   }
 
   /** The data plane may have something to clean up later than it had a moment ago. */
@@ -195,7 +287,7 @@ export class Router {
   #nextDeadline(): number | undefined {
     let earliest = this.#dataplaneDueMs;
     for (const port of this.ports) {
-      const deadline = port.igmp?.nextDeadline();
+      const deadline = port.nextDeadline();
       if (deadline !== undefined && (earliest === undefined || deadline < earliest)) earliest = deadline;
     }
     return earliest;
@@ -203,10 +295,10 @@ export class Router {
 
   #onDeadline(nowMs: number): void {
     for (const port of this.ports) {
-      const deadline = port.igmp?.nextDeadline();
-      if (deadline !== undefined && deadline <= nowMs) port.input({ kind: 'timer' });
+      const deadline = port.nextDeadline();
+      if (deadline !== undefined && deadline <= nowMs) port.advance();
     }
-    this.#planHousekeeping(nowMs);
+    this.#settle();
   }
 
   #nowMs(): number {

@@ -4,9 +4,9 @@
 import type { Settings } from '../config/settings';
 import type { Dataplane, RouteCounters, VportCounters } from '../dataplane/api';
 import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
-import type { FlowState, InterfaceState, MembershipState, RouteState, StateSource, StatusState } from '../api/state-source';
+import type { FlowState, InterfaceState, MembershipState, ReportState, RouteState, StateSource, StatusState } from '../api/state-source';
 import type { Clock } from '../kernel/clock';
-import { routeName } from '../mrib/route';
+import { nameOf } from '../mrib/route';
 import type { VportId, WantedRoute } from '../mrib/route';
 import type { Port } from './port';
 import type { Router } from './router';
@@ -26,12 +26,10 @@ export interface RouterStateOptions {
 export class RouterState implements StateSource {
   readonly #options: RouterStateOptions;
   readonly #startedAtMs: number;
-  readonly #names: ReadonlyMap<VportId, string>;
 
   constructor(options: RouterStateOptions) {
     this.#options = options;
     this.#startedAtMs = options.clock.nowWallMs();
-    this.#names = new Map(options.router.ports.map((port) => [port.vport, port.name]));
   }
 
   status(): StatusState {
@@ -43,6 +41,7 @@ export class RouterState implements StateSource {
       ready: router.ports.every((port) => port.problem === undefined),
       interfaces: { configured: router.ports.length, forwarding: router.ports.filter((port) => port.usable).length },
       memberships: router.ports.reduce((sum, port) => sum + (port.igmp?.membershipCount ?? 0), 0),
+      membershipBudget: { used: router.budget.used, limit: router.budget.limit },
       routes: { installed: routes, limit: routeLimit, refused: router.routes.refused },
       replicationGroups: { used: groups, limit: groupLimit },
       conditions: this.#conditions(),
@@ -60,14 +59,17 @@ export class RouterState implements StateSource {
     );
   }
 
+  reports(): readonly ReportState[] {
+    return this.#options.router.ports.flatMap((port) => [...(port.host?.wanted() ?? [])].map(({ group, filter }) => ({ interface: port.name, group, filter })));
+  }
+
   routes(): readonly RouteState[] {
     const { router, clock } = this.#options;
     const nowMs = clock.nowMs();
     return [...router.mrib.wantedRoutes()].map((route) => {
-      const name = routeName(route.source, route.group);
       const problem = router.routes.problemOf(route);
-      const ageMs = nowMs - (router.routes.sinceMs(name) ?? nowMs);
-      return { source: route.source, group: route.group, ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
+      const ageMs = nowMs - (router.routes.sinceMs(nameOf(route)) ?? nowMs);
+      return { ...keyOf(route), isStatic: router.mrib.isStatic(route), ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
     });
   }
 
@@ -75,11 +77,10 @@ export class RouterState implements StateSource {
     const { counters, mrib } = this.#options.router;
     const readAtMs = counters.readAtWallMs;
     return [...mrib.wantedRoutes()].map((route) => {
-      const name = routeName(route.source, route.group);
+      const name = nameOf(route);
       const found = counters.snapshot.route(name) ?? NO_ROUTE_COUNTERS;
       return {
-        source: route.source,
-        group: route.group,
+        ...keyOf(route),
         ...this.#interfacesOf(route),
         packets: found.packets,
         bytes: found.bytes,
@@ -109,7 +110,7 @@ export class RouterState implements StateSource {
   }
 
   #nameOf(vport: VportId): string {
-    return this.#names.get(vport) ?? '';
+    return this.#options.router.portOf(vport)?.name ?? '';
   }
 
   #interface(port: Port): InterfaceState {
@@ -118,15 +119,18 @@ export class RouterState implements StateSource {
     return {
       name: port.name,
       ifindex: link?.ifindex ?? 0,
-      role: port.settings.upstream ? 'upstream' : 'downstream',
+      role: port.settings.upstream === undefined ? 'downstream' : 'upstream',
       ...condition(port),
       mode: port.macAddress === undefined ? 'none' : 'xdp',
       macAddress: link === undefined ? '' : [...link.macAddress].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
       addresses: link?.addresses ?? [],
       mtu: link?.mtu ?? 0,
       ttlThreshold: port.settings.ttlThreshold,
+      alternativeSubnets: port.settings.alternativeSubnets,
       ...this.#counters(router.counters.snapshot.vport(port.vport)),
       querier: port.igmp?.querier(clock.nowMs()),
+      forwardsToHosts: port.forwardsToHosts,
+      host: port.host?.snapshot(clock.nowMs()),
       memberships: port.igmp?.membershipCount ?? 0,
       igmpVersion: port.settings.igmp.version,
       igmpReceived: port.received.snapshot(),
@@ -152,12 +156,16 @@ export class RouterState implements StateSource {
   }
 
   #conditions(): readonly string[] {
-    const { router } = this.#options;
+    const { router, clock } = this.#options;
     const conditions = router.ports.map((port) => condition(port).problem).filter((problem) => problem !== '');
     const refused = router.routes.problemCount;
     if (refused > 0) conditions.push(`${refused} routes are not installed: see "xmcastctl routes".`);
-    return conditions;
+    return [...conditions, ...router.loops.conditions(clock.nowMs())];
   }
+}
+
+function keyOf({ source, group, sourceLength, groupLength }: WantedRoute): Pick<RouteState, 'source' | 'group' | 'sourceLength' | 'groupLength'> {
+  return { source, group, sourceLength, groupLength };
 }
 
 function condition(port: Port): Pick<InterfaceState, 'status' | 'problem'> {

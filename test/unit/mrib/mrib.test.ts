@@ -22,9 +22,13 @@ const anySource: GroupDemand = { mode: 'exclude', sources: [], requested: [] };
 const allBut = (...sources: number[]): GroupDemand => ({ mode: 'exclude', sources, requested: [] });
 const only = (...sources: number[]): GroupDemand => ({ mode: 'include', sources });
 
+function listOf(vport: VportId | undefined): readonly VportId[] {
+  return vport === undefined ? [] : [vport];
+}
+
 interface World {
   readonly mrib: Mrib;
-  readonly path: { upstream: VportId | undefined; local: VportId | undefined; closed: VportId | undefined };
+  readonly path: { upstream: VportId | undefined; local: VportId | undefined; closed: VportId | undefined; silent: VportId | undefined };
   /** What a data plane would hold after all changes so far. */
   readonly installed: Map<string, WantedRoute>;
   do(changes: readonly RouteChange[]): void;
@@ -32,10 +36,16 @@ interface World {
 }
 
 function world(options: { upstream?: VportId; maxLearntSources?: number; maxUnwanted?: number } = { upstream: UPSTREAM }): World {
-  const path = { upstream: options.upstream, local: B as VportId | undefined, closed: undefined as VportId | undefined };
+  const path = { upstream: options.upstream, local: B as VportId | undefined, closed: undefined as VportId | undefined, silent: undefined as VportId | undefined };
   const mrib = new Mrib(
     { sourceIdleMs: 210_000, maxLearntSources: options.maxLearntSources ?? 100, unwantedLifeMs: 30_000, maxUnwanted: options.maxUnwanted ?? 10 },
-    { crosses: (vport) => vport !== path.closed, upstream: () => path.upstream, incomingFor: (source) => (source === LOCAL ? path.local : path.upstream) },
+    {
+      crosses: (vport) => vport !== path.closed,
+      forwardsTo: (vport) => vport !== path.silent,
+      isUpstream: (vport) => vport === UPSTREAM,
+      upstreams: () => listOf(path.upstream === path.closed ? undefined : path.upstream),
+      incomingFor: (source) => listOf(source === LOCAL ? path.local : path.upstream),
+    },
   );
   const installed = new Map<string, WantedRoute>();
   return {

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { CounterSnapshot, Dataplane, PortSpec, Punt, RouteCounters, RouteProblem } from '../../../control/dataplane/api';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import type { KernelChange, LinkState } from '../../../control/kernel/interface-table';
-import { routeName, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
+import { nameOf, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
 import { parseIpv4 } from '../../../control/protocol/packet/address';
 import { toSettings } from '../../../control/config/defaults';
 import type { Settings } from '../../../control/config/settings';
@@ -49,11 +49,11 @@ export class FakeDataplane implements Dataplane {
     const problems: RouteProblem[] = [];
     for (const change of changes) {
       if (change.kind === 'remove') {
-        this.routes.delete(routeName(change.key.source, change.key.group));
+        this.routes.delete(nameOf(change.key));
         continue;
       }
       const { source, group } = change.route;
-      const name = routeName(source, group);
+      const name = nameOf(change.route);
       if (!this.routes.has(name) && this.routes.size >= this.limit) problems.push({ source, group, problem: 'full' });
       else this.routes.set(name, change.route);
     }
@@ -137,6 +137,11 @@ export class FakeKernel {
 
 export function settings(...names: string[]): Settings {
   return toSettings({ interfaces: names.map((name) => ({ name, upstream: name.startsWith('up') })) });
+}
+
+/** Where each port stands in `names`, with a host on its subnet: 10.100.N.0/24 upstream, 10.1.N.0/24 downstream, N from 1. */
+export function addressOf(name: string, position: number, host: number): string {
+  return `10.${name.startsWith('up') ? 100 : 1}.${position + 1}.${host}`;
 }
 
 /** Lets promises that are already settled run their continuations. */

@@ -1,0 +1,143 @@
+/**
+ * The routes that one group should have, from what is wanted of it and what is known of its sources. Pure functions; keeps nothing.
+ */
+import type { Ipv4 } from '../protocol/packet/address';
+import { knownSources, wants, type GroupState } from './group-state';
+import type { ReversePath } from './reverse-path';
+import type { VportId, WantedRoute } from './route';
+import { keyOfRule, type StaticRule, type StaticRules } from './static-rules';
+
+export interface GroupRoutes {
+  readonly star: WantedRoute | undefined;
+  /** undefined: none. */
+  readonly bySource: Map<Ipv4, WantedRoute> | undefined;
+  /** Sources seen sending that need not be remembered. */
+  readonly useless: readonly Ipv4[];
+}
+
+export function dynamicRoutes(group: Ipv4, state: GroupState, path: ReversePath): GroupRoutes {
+  const star = starRoute(group, state, path);
+  const bySource = new Map<Ipv4, WantedRoute>();
+  const useless: Ipv4[] = [];
+  for (const source of knownSources(state)) {
+    const route = sourceRoute(source, group, state, path);
+    // Its way in is away: it may return.
+    if (route === undefined) continue;
+    // Without outgoing interfaces the route keeps (*,G) from forwarding what everybody excluded, or absorbs what nobody wants.
+    const isNeeded = route.outgoing.length > 0 || route.local === true || star !== undefined || state.seen?.get(source)?.isAbsorbed === true;
+    if (isNeeded) bySource.set(source, route);
+    else useless.push(source);
+  }
+  return groupRoutes(star, bySource, useless);
+}
+
+/** Only those that are no ranges: of exactly this group, and of sources seen that a rule for all sources forwards. */
+export function staticRoutes(group: Ipv4, state: GroupState, rules: StaticRules): GroupRoutes {
+  const exact = rules
+    .ofGroup(group)
+    .filter((rule) => !isRangeRule(rule, rules))
+    .map((rule) => withLocal(routeOfRule(rule), state));
+  const star = exact.find(({ source }) => source === 0);
+  const bySource = new Map(exact.filter((route) => route !== star).map((route) => [route.source, route]));
+  const useless: Ipv4[] = [];
+  for (const { source, vport } of state.seen?.values() ?? []) {
+    // The same as (*,G), each with its own counters.
+    if (star !== undefined && vport === star.incoming && !bySource.has(source)) bySource.set(source, { ...star, source });
+    else useless.push(source);
+  }
+  return groupRoutes(star, bySource, useless);
+}
+
+function groupRoutes(star: WantedRoute | undefined, bySource: Map<Ipv4, WantedRoute>, useless: readonly Ipv4[]): GroupRoutes {
+  return { star, bySource: bySource.size === 0 ? undefined : bySource, useless };
+}
+
+/**
+ * Whether the data plane must have it as a range: a rule for every source of a group lies below another for some of them, as (*,G)
+ * would not.
+ */
+export function isRangeRule(rule: StaticRule, rules: StaticRules): boolean {
+  if (keyOfRule(rule).groupLength !== undefined) return true;
+  return rule.source === undefined && rules.ofGroup(rule.group.address).some((other) => keyOfRule(other).groupLength !== undefined);
+}
+
+export function routeOfRule(rule: StaticRule): WantedRoute {
+  return { ...keyOfRule(rule), ...actionOf(rule) };
+}
+
+export function rangeOfRule(rule: StaticRule): WantedRoute {
+  const { group, source } = rule;
+  return { group: group.address, groupLength: group.length, source: source?.address ?? 0, sourceLength: source?.length ?? 0, ...actionOf(rule) };
+}
+
+function actionOf({ incoming, outgoing, ttlThreshold }: StaticRule): Pick<WantedRoute, 'incoming' | 'outgoing' | 'ttlThreshold'> {
+  return ttlThreshold === 0 ? { incoming, outgoing } : { incoming, outgoing, ttlThreshold };
+}
+
+function starRoute(group: Ipv4, state: GroupState, path: ReversePath): WantedRoute | undefined {
+  const outgoing: VportId[] = [];
+  const upstreams = path.upstreams(group);
+  for (const { vport, mode } of state.demands) {
+    if (mode === 'exclude' && !upstreams.includes(vport) && mayLeave(vport, group, path)) outgoing.push(vport);
+  }
+  // With several upstreams no interface is right for every source: the first packet of each asks.
+  const route = withLocal({ source: 0, group, incoming: onlyOne(upstreams), outgoing: ascending(outgoing) }, state);
+  return outgoing.length === 0 && route.local !== true ? undefined : route;
+}
+
+function sourceRoute(source: Ipv4, group: Ipv4, state: GroupState, path: ReversePath): WantedRoute | undefined {
+  const candidates = path.incomingFor(source, group);
+  if (candidates.length === 0) return undefined;
+  const seen = state.seen?.get(source);
+  const incoming = seen !== undefined && candidates.includes(seen.vport) ? seen.vport : onlyOne(candidates);
+  const outgoing = outgoingOf(state, { source, group, incoming, candidates, sends: seen !== undefined }, path);
+  return withLocal({ source, group, incoming, outgoing }, state);
+}
+
+/** As on any host: an application gets what comes in by the interface on which it is a member. */
+export function wantsLocally(state: GroupState, source: Ipv4, incoming: VportId | undefined): boolean {
+  return state.local.some((demand) => demand.vport === incoming && (source === 0 ? demand.mode === 'exclude' : wants(demand, source)));
+}
+
+function withLocal(route: WantedRoute, state: GroupState): WantedRoute {
+  return wantsLocally(state, route.source, route.incoming) ? { ...route, local: true } : route;
+}
+
+export interface Stream {
+  readonly source: Ipv4;
+  readonly group: Ipv4;
+  /** undefined: it may come by any of several upstreams, and has not come yet. */
+  readonly incoming: VportId | undefined;
+  readonly candidates: readonly VportId[];
+  /** The source was seen sending; hosts may name any. */
+  readonly sends: boolean;
+}
+
+export function outgoingOf(state: GroupState, { source, group, incoming, candidates, sends }: Stream, path: ReversePath): readonly VportId[] {
+  const entrances = incoming === undefined ? candidates : [incoming];
+  if (!entrances.some((vport) => path.crosses(vport, group))) return [];
+  const outgoing: VportId[] = [];
+  for (const demand of state.demands) {
+    if (!entrances.includes(demand.vport) && wants(demand, source) && mayLeave(demand.vport, group, path)) outgoing.push(demand.vport);
+  }
+  if (sends && incoming !== undefined) outgoing.push(...upstreamsFor(group, incoming, path));
+  return ascending(outgoing);
+}
+
+/** RFC 4605 4.2: what a downstream source sends goes upstream always. What comes from one upstream never goes to another. */
+function upstreamsFor(group: Ipv4, incoming: VportId, path: ReversePath): readonly VportId[] {
+  const upstreams = path.upstreams(group);
+  return upstreams.includes(incoming) || path.isUpstream(incoming) ? [] : upstreams.filter((vport) => vport !== incoming);
+}
+
+function mayLeave(vport: VportId, group: Ipv4, path: ReversePath): boolean {
+  return path.forwardsTo(vport) && path.crosses(vport, group);
+}
+
+function onlyOne(candidates: readonly VportId[]): VportId | undefined {
+  return candidates.length === 1 ? candidates[0] : undefined;
+}
+
+function ascending(vports: readonly VportId[]): readonly VportId[] {
+  return vports.length < 2 ? vports : [...new Set(vports)].sort((a, b) => a - b);
+}
