@@ -1,6 +1,6 @@
 import tseslint from 'typescript-eslint';
 
-const PURE_ROOMS = ['control/protocol/**/*.ts', 'control/mrib/**/*.ts'];
+const PURE_ROOMS = ['control/protocol/**/*.ts', 'control/ssm/**/*.ts', 'control/mrib/**/*.ts'];
 
 export default tseslint.config(
   { ignores: ['**/build/**', '**/node_modules/**', 'proto/gen/**', 'bindings/index.js', '**/*.mjs'] },

@@ -2,22 +2,31 @@
  * Wiring, and nothing else: starts the rooms in order, and stops them in reverse.
  */
 import type { Logger } from 'pino';
-import { NetlinkSocket, sdNotify } from '#bindings';
+import { monotonicNs, NetlinkSocket, sdNotify } from '#bindings';
 import { startApiServer } from './api/server';
+import { ConfigManager } from './config/config-manager';
+import { toSettings } from './config/defaults';
+import { MAX_INTERFACES } from './config/ranges';
+import type { Reconfigurable } from './config/reconfigurable';
+import { rereadConfigFile } from './config/reread';
+import type { RevisionStore } from './config/revision-store';
 import type { Settings } from './config/settings';
+import type { StartingConfig } from './config/starting-config';
 import { BpfDataplane } from './dataplane/bpf-dataplane';
 import type { Punt } from './dataplane/api';
-import { XmcastError } from './errors';
+import { errorText, XmcastError } from './errors';
 import { systemClock } from './kernel/clock';
 import { KernelView } from './kernel/kernel-view';
 import { missingCapabilities } from './kernel/process-checks';
-import { startMetricsServer } from './metrics/server';
+import { MetricsListener } from './metrics/metrics-listener';
 import { productVersion } from './paths';
 import { Router } from './router/router';
 import { RouterState } from './router/state';
 
 export interface DaemonOptions {
-  readonly settings: Settings;
+  readonly starting: StartingConfig;
+  /** Called once, when the API takes over from a file. */
+  readonly openStore: () => Promise<RevisionStore>;
   readonly bpfObjectPath: string;
   /** Fail when a configured interface does not exist, instead of waiting for it. */
   readonly requireInterfaces: boolean;
@@ -25,6 +34,8 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
+  /** The file once more; what came of it is in the log. Never rejects. */
+  reload(): Promise<void>;
   /** Idempotent. Forwarding ends: the programs are detached and every pin is removed. */
   close(): Promise<void>;
 }
@@ -37,25 +48,27 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeAll(closers));
   try {
-    await startAll(options, closers);
-    return { close };
+    const config = await startAll(options, closers);
+    return { close, reload: () => reload(config, options.log) };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function startAll(options: DaemonOptions, closers: Closer[]): Promise<void> {
-  const { settings, requireInterfaces, log } = options;
+async function startAll(options: DaemonOptions, closers: Closer[]): Promise<ConfigManager> {
+  const { starting, requireInterfaces, log } = options;
+  const settings = toSettings(starting.running.config);
+  closers.push(() => starting.store?.close());
   checkPrivileges();
   const upcalls = new Upcalls();
-  const dataplane = await openDataplane(options, upcalls);
+  const dataplane = await openDataplane(options, settings, upcalls);
   closers.push(() => dataplane.close());
   const kernel = new KernelView({ openSocket: (socket) => new NetlinkSocket(socket) });
   closers.push(() => kernel.close());
   kernel.onError((error) => log.error({ code: error.code, hint: error.hint }, error.message));
   await kernel.start();
-  checkInterfaces(options, kernel);
+  checkInterfaces(options, settings, kernel);
 
   const router = new Router({ settings, dataplane, kernel, clock: systemClock, log });
   closers.push(() => router.close());
@@ -65,16 +78,65 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<void
   if (problem !== undefined) throw problem;
 
   const state = new RouterState({ router, dataplane, settings, clock: systemClock, version: productVersion() });
-  const api = await startApiServer({ socketPath: settings.api.socketPath, state, log });
+  const metrics = new MetricsListener({ state, log });
+  closers.push(() => metrics.close());
+  const config = new ConfigManager({
+    started: starting,
+    store: starting.store,
+    openStore: options.openStore,
+    file: starting.file,
+    readFile: rereadConfigFile,
+    router: new Followers(settings, { router, metrics, log }),
+    interfaceExists: (name) => kernel.link(name) !== undefined,
+    clock: systemClock,
+    log,
+  });
+  closers.push(() => config.close());
+  const api = await startApiServer({ socketPath: settings.api.socketPath, state, config, log });
   closers.push(() => api.close());
-  if (settings.metrics !== undefined) {
-    const metrics = await startMetricsServer({ ...settings.metrics, state, log });
-    closers.push(() => metrics.close());
-    log.info({ host: metrics.host, port: metrics.port }, `metrics on http://${metrics.host}:${metrics.port}/metrics`);
-  }
+  await metrics.follow(settings.metrics);
   closers.push(() => void sdNotify('STOPPING=1'));
   sdNotify('READY=1');
   log.info({ socket: settings.api.socketPath, interfaces: settings.interfaces.map(({ name }) => name) }, 'xmcastd is ready');
+  return config;
+}
+
+async function reload(config: ConfigManager, log: Logger): Promise<void> {
+  // systemd.service(5), Type=notify-reload: over when READY=1 comes.
+  sdNotify(`RELOADING=1\nMONOTONIC_USEC=${monotonicNs() / 1000n}`);
+  try {
+    const { changes, warnings } = await config.reload({ validateOnly: false, takeover: false });
+    log.info({ changes: changes.map(({ path }) => path), warnings }, 'reloaded');
+    sdNotify('READY=1\nSTATUS=');
+  } catch (error) {
+    log.error({}, `reload: ${errorText(error)}`);
+    sdNotify(`READY=1\nSTATUS=reload failed, the configuration before holds; see the log`);
+  }
+}
+
+/** What follows a changed configuration: all of it or none. */
+class Followers implements Reconfigurable {
+  readonly #rooms: { readonly router: Router; readonly metrics: MetricsListener; readonly log: Logger };
+  #settings: Settings;
+
+  constructor(settings: Settings, rooms: { readonly router: Router; readonly metrics: MetricsListener; readonly log: Logger }) {
+    this.#settings = settings;
+    this.#rooms = rooms;
+  }
+
+  async reconfigure(settings: Settings): Promise<void> {
+    const { router, metrics, log } = this.#rooms;
+    // First of all what may fail for reasons outside, such as an address in use.
+    await metrics.follow(settings.metrics);
+    try {
+      await router.reconfigure(settings);
+    } catch (error) {
+      await metrics.follow(this.#settings.metrics);
+      throw error;
+    }
+    log.level = settings.logLevel;
+    this.#settings = settings;
+  }
 }
 
 /** The data plane speaks before there is a router to listen: what comes earlier is dropped, the startup queries ask again. */
@@ -94,13 +156,14 @@ class Upcalls {
   }
 }
 
-function openDataplane({ settings, bpfObjectPath, log }: DaemonOptions, upcalls: Upcalls): Promise<BpfDataplane> {
+function openDataplane({ bpfObjectPath, log }: DaemonOptions, settings: Settings, upcalls: Upcalls): Promise<BpfDataplane> {
   return BpfDataplane.open({
     objectPath: bpfObjectPath,
     pinPath: settings.dataplane.pinPath,
     routeLimit: settings.limits.routes,
     groupLimit: settings.limits.replicationGroups,
-    ports: settings.interfaces.length,
+    // A configuration that comes later may have any number of interfaces.
+    ports: MAX_INTERFACES,
     policers: settings.dataplane.policers,
     onPunts: (batch) => upcalls.punted(batch),
     onRoom: () => upcalls.roomMade(),
@@ -117,7 +180,7 @@ function checkPrivileges(): void {
   });
 }
 
-function checkInterfaces({ settings, requireInterfaces, log }: DaemonOptions, kernel: KernelView): void {
+function checkInterfaces({ requireInterfaces, log }: DaemonOptions, settings: Settings, kernel: KernelView): void {
   const missing = settings.interfaces.map(({ name }) => name).filter((name) => kernel.link(name) === undefined);
   if (missing.length === 0) return;
   const message = `find interface ${missing.join(', ')}: no such interface here`;

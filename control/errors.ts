@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   XM_ALREADY_RUNNING: 10,
   XM_NETLINK: 11,
   XM_INTERFACE: 12,
+  XM_STATE: 13,
   XM_INTERNAL: 1,
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
@@ -42,7 +43,7 @@ export class XmcastError extends Error {
 
 /** "EBUSY" of a system or native error, else "". */
 export function errorCode(error: unknown): string {
-  const code: unknown = error instanceof Error ? (error as Error & { readonly code?: unknown }).code : undefined;
+  const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : '';
 }
 

@@ -2,51 +2,79 @@
 /**
  * xmcastd: arguments, logger, signals, exit status. docs/errors.md lists the statuses.
  */
+import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import pino from 'pino';
 import type { Logger } from 'pino';
+import { FileLock } from '#bindings';
+import { toSettings } from './config/defaults';
+import { nodeFileSystem } from './config/file-system';
 import { loadConfigFile } from './config/load';
+import { RevisionStore, type RevisionStoreOptions } from './config/revision-store';
+import { startingConfig } from './config/starting-config';
 import { startDaemon, type Daemon } from './daemon';
 import { ERROR_CODES, XmcastError } from './errors';
 import { bpfObjectPath, productVersion } from './paths';
 
 interface Arguments {
-  readonly config: string;
+  readonly config?: string;
+  readonly stateDir: string;
   readonly check: boolean;
   readonly requireInterfaces: boolean;
   readonly bpfObject: string;
 }
 
-const DEFAULT_CONFIG = '/etc/xmcast/xmcast.yaml';
+const DEFAULT_STATE_DIR = '/var/lib/xmcast';
 /** A stop that takes longer has met something that will not end. */
 const STOP_TIMEOUT_MS = 10_000;
 
 function parseArguments(argv: readonly string[]): Arguments {
   const command = new Command('xmcastd')
     .description('Multicast router: forwards in eBPF, speaks IGMP, serves gRPC and Prometheus.')
-    .option('-c, --config <file>', 'configuration file', DEFAULT_CONFIG)
-    .option('--check', 'check the configuration and exit', false)
+    .option('-c, --config <file>', 'configuration file; without it the API configures xmcastd, and the state folder keeps what it applied')
+    .option('--state-dir <folder>', 'state folder; also STATE_DIRECTORY', stateDirFromEnvironment())
+    .option('--check', 'check the configuration file and exit', false)
     .option('--require-interfaces', 'fail when a configured interface does not exist, instead of waiting for it', false)
     .option('--bpf-object <file>', 'eBPF object to load', bpfObjectPath())
     .version(productVersion())
-    .addHelpText('after', '\nExit status: 0 stopped by a signal; otherwise the status of the error, see docs/errors.md.\nExample: xmcastd --config xmcast.yaml --check')
+    .addHelpText('after', '\nExit status: 0 stopped by a signal; otherwise the status of the error, see docs/errors.md.\nExamples: xmcastd --config xmcast.yaml --check\n          xmcastd --state-dir /var/lib/xmcast')
     .exitOverride();
   command.parse(argv, { from: 'user' });
   return command.opts<Arguments>();
 }
 
+/** systemd.exec(5): StateDirectory= may name several, with colons between. */
+function stateDirFromEnvironment(): string {
+  return process.env['STATE_DIRECTORY']?.split(':')[0] || DEFAULT_STATE_DIR;
+}
+
 async function run(options: Arguments): Promise<void> {
-  const { settings } = await loadConfigFile(options.config);
-  if (options.check) {
-    process.stdout.write(`${options.config}: the configuration is valid\n`);
-    return;
-  }
-  const log = pino({ level: settings.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  if (options.check) return check(options.config);
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const state: RevisionStoreOptions = {
+    folder: resolve(options.stateDir),
+    files: nodeFileSystem,
+    lock: (folder) => new FileLock(folder),
+    log,
+  };
+  const begin = async (): Promise<Daemon> => {
+    const starting = await startingConfig(options.config, state);
+    log.level = toSettings(starting.running.config).logLevel;
+    const { requireInterfaces, bpfObject: bpfObjectPath } = options;
+    return startDaemon({ starting, openStore: () => RevisionStore.open(state), bpfObjectPath, requireInterfaces, log });
+  };
   let starting: Promise<Daemon> | undefined;
   // First of all: a signal that comes in the middle of the start must leave as little behind as one that comes later.
   stopOnSignal(log, async () => (await starting)?.close());
-  starting = startDaemon({ settings, bpfObjectPath: options.bpfObject, requireInterfaces: options.requireInterfaces, log });
+  process.on('SIGHUP', () => void starting?.then((daemon) => daemon.reload()).catch(() => undefined));
+  starting = begin();
   await starting;
+}
+
+async function check(file: string | undefined): Promise<void> {
+  if (file === undefined) throw new XmcastError('XM_USAGE', 'check a configuration: no file is given', { hint: 'Name it with --config.' });
+  await loadConfigFile(file);
+  process.stdout.write(`${file}: the configuration is valid\n`);
 }
 
 function stopOnSignal(log: Logger, close: () => Promise<void>): void {
@@ -60,7 +88,6 @@ function stopOnSignal(log: Logger, close: () => Promise<void>): void {
   };
   process.once('SIGTERM', () => stop('SIGTERM'));
   process.once('SIGINT', () => stop('SIGINT'));
-  process.on('SIGHUP', () => log.warn({}, 'SIGHUP ignored: restart xmcastd to apply a changed configuration'));
 }
 
 function fail(error: unknown): never {

@@ -3,21 +3,31 @@
  */
 import { status } from '@grpc/grpc-js';
 
+import type { RichError } from './rich-error';
+
 const SHOWN_CHARACTERS = 80;
 
 export class ApiError extends Error {
   readonly code: status;
+  /** For programs, beside the message. */
+  readonly rich: RichError | undefined;
 
-  constructor(code: status, message: string) {
+  constructor(code: status, message: string, rich?: RichError) {
     super(message);
     this.name = 'ApiError';
     this.code = code;
+    this.rich = rich;
   }
 }
 
 /** `field: "value" reason`. The value is the caller's and may be anything. */
 export function invalidArgument(field: string, value: string | number, reason: string): ApiError {
   return new ApiError(status.INVALID_ARGUMENT, `${field}: ${quote(value)} ${reason}`);
+}
+
+/** Printable ASCII: what a header can carry whatever the text was made of. */
+export function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**
@@ -27,5 +37,5 @@ export function invalidArgument(field: string, value: string | number, reason: s
 function quote(value: string | number): string {
   if (typeof value === 'number') return String(value);
   const shown = value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
-  return JSON.stringify(shown).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return headerText(JSON.stringify(shown));
 }

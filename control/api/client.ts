@@ -1,7 +1,7 @@
 /**
  * A typed client of the API for the command line and tests: one unary call each, with a deadline, and lists joined over their pages.
  */
-import { Client, credentials, type MethodDefinition, Metadata } from '@grpc/grpc-js';
+import { Client, type ClientUnaryCall, credentials, type MethodDefinition, Metadata } from '@grpc/grpc-js';
 
 import type { xmcast } from '#proto';
 
@@ -28,6 +28,7 @@ type Without<Request> = Omit<Request, 'pageSize' | 'pageToken'>;
 export class ApiClient {
   readonly #client: Client;
   readonly #timeoutMs: number;
+  readonly #underWay = new Set<ClientUnaryCall>();
 
   constructor(options: ApiClientOptions) {
     this.#timeoutMs = options.timeoutMs;
@@ -44,7 +45,7 @@ export class ApiClient {
     const { path, requestSerialize, responseDeserialize } = method;
     return new Promise((resolve, reject) => {
       const options = { deadline: Date.now() + this.#timeoutMs };
-      this.#client.makeUnaryRequest(
+      const call = this.#client.makeUnaryRequest(
         path,
         requestSerialize,
         responseDeserialize,
@@ -52,11 +53,13 @@ export class ApiClient {
         new Metadata(),
         options,
         (error, response) => {
+          this.#underWay.delete(call);
           if (error !== null) reject(error);
           else if (response === undefined) reject(new Error(`${path} was answered without a message`));
           else resolve(response);
         },
       );
+      this.#underWay.add(call);
     });
   }
 
@@ -78,6 +81,13 @@ export class ApiClient {
     });
   }
 
+  listReports(filter: Without<xmcast.v1.ListReportsRequest.$Properties>): Promise<xmcast.v1.Report.$Properties[]> {
+    return this.#all(async (pageSize, pageToken) => {
+      const page = await this.call(stateServiceDefinition.listReports, { ...filter, pageSize, pageToken });
+      return { items: page.reports, nextPageToken: page.nextPageToken };
+    });
+  }
+
   listRoutes(filter: Without<xmcast.v1.ListRoutesRequest.$Properties>): Promise<xmcast.v1.Route.$Properties[]> {
     return this.#all(async (pageSize, pageToken) => {
       const page = await this.call(stateServiceDefinition.listRoutes, { ...filter, pageSize, pageToken });
@@ -94,7 +104,9 @@ export class ApiClient {
     });
   }
 
+  /** Calls under way end as CANCELLED: their deadlines would keep the process alive. */
   close(): void {
+    for (const call of this.#underWay) call.cancel();
     this.#client.close();
   }
 

@@ -3,12 +3,14 @@
  * at run time. Knows nothing of any particular service.
  */
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
-import type { Writer } from 'protobufjs/minimal';
+import type { Reader, Writer } from 'protobufjs/minimal';
+
+import { keepingReader } from './unknown-fields';
 
 /** The static side of a generated message class. */
 interface MessageCodec<Message> {
   encode(message: Message): Pick<Writer, 'finish'>;
-  decode(bytes: Uint8Array): Message;
+  decode(bytes: Uint8Array | Reader): Message;
 }
 
 /** What the generator attaches to each method of a service. */
@@ -57,7 +59,7 @@ function codecOf(messages: object, typeName: string): MessageCodec<object> {
   return codec as unknown as MessageCodec<object>;
 }
 
-function defineMethod(method: GeneratedMethod, messages: object): MethodDefinition<object, object> {
+function defineMethod(method: GeneratedMethod, messages: object, keepUnknown: boolean): MethodDefinition<object, object> {
   const request = codecOf(messages, method.requestType);
   const response = codecOf(messages, method.responseType);
   const serialize =
@@ -72,10 +74,15 @@ function defineMethod(method: GeneratedMethod, messages: object): MethodDefiniti
     requestStream: method.requestStream ?? false,
     responseStream: method.responseStream ?? false,
     requestSerialize: serialize(request),
-    requestDeserialize: (bytes) => request.decode(bytes),
+    requestDeserialize: (bytes) => request.decode(keepUnknown ? keepingReader(bytes) : bytes),
     responseSerialize: serialize(response),
     responseDeserialize: (bytes) => response.decode(bytes),
   };
+}
+
+export interface DefineOptions {
+  /** Fields of requests that this version does not know stay to be seen (unknownFields), instead of being dropped. Default false. */
+  readonly keepUnknownFields?: boolean;
 }
 
 /**
@@ -84,11 +91,12 @@ function defineMethod(method: GeneratedMethod, messages: object): MethodDefiniti
 export function defineService<Service extends object>(
   service: { readonly prototype: Service },
   messages: object,
+  { keepUnknownFields = false }: DefineOptions = {},
 ): ServiceMethods<Service> & ServiceDefinition {
   const methods: Record<string, MethodDefinition<object, object>> = {};
   for (const name of Object.keys(service.prototype)) {
     const method: unknown = Reflect.get(service.prototype, name);
-    if (isGeneratedMethod(method)) methods[name] = defineMethod(method, messages);
+    if (isGeneratedMethod(method)) methods[name] = defineMethod(method, messages, keepUnknownFields);
   }
   return methods as unknown as ServiceMethods<Service> & ServiceDefinition;
 }

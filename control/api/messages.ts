@@ -4,8 +4,10 @@
 import { xmcast } from '#proto';
 
 import { formatIpv4, formatPrefix, type Ipv4 } from '../protocol/packet/address';
+import type { IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { QuerierSnapshot } from '../protocol/igmp/router/api';
-import type { FlowState, InterfaceState, MembershipState, RouteState, StatusState } from './state-source';
+import { groupText, sourceText } from './route-text';
+import type { FlowState, InterfaceState, ReportState, RouteState, StatusState } from './state-source';
 import { toWire, toWireMap } from './u64';
 import { toWireTime } from './wire-time';
 
@@ -20,15 +22,10 @@ const STATUS = {
 } as const;
 const ROLE = { upstream: Interface.Role.ROLE_UPSTREAM, downstream: Interface.Role.ROLE_DOWNSTREAM } as const;
 const MODE = { none: Interface.Mode.MODE_NONE, xdp: Interface.Mode.MODE_XDP } as const;
-const FILTER_MODE = {
+export const FILTER_MODE = {
   include: Membership.FilterMode.FILTER_MODE_INCLUDE,
   exclude: Membership.FilterMode.FILTER_MODE_EXCLUDE,
 } as const;
-
-/** "*" stands for (*,G), which is source 0 inside. */
-export function sourceText(source: Ipv4): string {
-  return source === 0 ? '*' : formatIpv4(source);
-}
 
 export function statusMessage(state: StatusState): xmcast.v1.GetStatusResponse.$Properties {
   return {
@@ -44,6 +41,8 @@ export function statusMessage(state: StatusState): xmcast.v1.GetStatusResponse.$
     replicationGroupsUsed: state.replicationGroups.used,
     replicationGroupsLimit: state.replicationGroups.limit,
     conditions: [...state.conditions],
+    membershipBudgetUsed: state.membershipBudget.used,
+    membershipBudgetLimit: state.membershipBudget.limit,
   };
 }
 
@@ -74,6 +73,9 @@ export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Pr
     igmpReceived: toWireMap(state.igmpReceived),
     igmpSent: toWireMap(state.igmpSent),
     igmpDropped: toWireMap(state.igmpDropped),
+    forwardsToHosts: state.forwardsToHosts,
+    igmpHost: state.host === undefined ? null : igmpHostMessage(state.host),
+    alternativeSubnets: state.alternativeSubnets.map(formatPrefix),
   };
 }
 
@@ -81,44 +83,47 @@ export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Pr
 function querierMessage(state: QuerierSnapshot): xmcast.v1.Querier.$Properties {
   return {
     self: state.isQuerier,
-    address: state.address === 0 ? '' : formatIpv4(state.address),
-    expiresIn: state.otherQuerierPresentMs === undefined ? null : toWireTime(state.otherQuerierPresentMs),
+    address: addressOrNone(state.address),
+    expiresIn: timeOrNone(state.otherQuerierPresentMs),
   };
 }
 
-export function membershipMessage(state: MembershipState): xmcast.v1.Membership.$Properties {
+function igmpHostMessage(state: IgmpHostSnapshot): xmcast.v1.IgmpHost.$Properties {
+  return {
+    version: state.version,
+    querier: addressOrNone(state.querier),
+    lastQueryAge: timeOrNone(state.lastQueryMs),
+    olderVersionExpiresIn: timeOrNone(state.olderVersionMs),
+    groups: state.groups,
+  };
+}
+
+export function reportMessage(state: ReportState): xmcast.v1.Report.$Properties {
   return {
     interface: state.interface,
     group: formatIpv4(state.group),
-    filterMode: FILTER_MODE[state.mode],
-    compatibilityVersion: state.compatibilityVersion,
-    expiresIn: state.groupTimerMs === undefined ? null : toWireTime(state.groupTimerMs),
-    sources: state.sources.map(({ source, forwarded, timerMs }) => ({
-      source: formatIpv4(source),
-      forwarded,
-      expiresIn: toWireTime(timerMs),
-    })),
-    lastReporter: formatIpv4(state.lastReporter),
-    age: toWireTime(state.ageMs),
+    filterMode: FILTER_MODE[state.filter.mode],
+    sources: state.filter.sources.map(formatIpv4),
   };
 }
 
 export function routeMessage(state: RouteState): xmcast.v1.Route.$Properties {
   return {
-    source: sourceText(state.source),
-    group: formatIpv4(state.group),
+    source: sourceText(state),
+    group: groupText(state),
     incomingInterface: state.incomingInterface,
     outgoingInterfaces: [...state.outgoingInterfaces],
     installed: state.installed,
     problem: state.problem,
     age: toWireTime(state.ageMs),
+    static: state.isStatic,
   };
 }
 
 export function flowMessage(state: FlowState): xmcast.v1.Flow.$Properties {
   return {
-    source: sourceText(state.source),
-    group: formatIpv4(state.group),
+    source: sourceText(state),
+    group: groupText(state),
     incomingInterface: state.incomingInterface,
     outgoingInterfaces: [...state.outgoingInterfaces],
     packets: toWire(state.packets),
@@ -135,4 +140,12 @@ export function flowMessage(state: FlowState): xmcast.v1.Flow.$Properties {
     bitsPerSecond: state.bitsPerSecond,
     readTime: toWireTime(state.readAtMs),
   };
+}
+
+function addressOrNone(address: Ipv4): string {
+  return address === 0 ? '' : formatIpv4(address);
+}
+
+function timeOrNone(ms: number | undefined): ReturnType<typeof toWireTime> | null {
+  return ms === undefined ? null : toWireTime(ms);
 }

@@ -8,7 +8,12 @@ import { invalidArgument } from './api-error';
 
 const DEFAULT_PAGE_SIZE = 500;
 const MAX_PAGE_SIZE = 5000;
-/** Longer than any token made here: two interface names (15 bytes) and two addresses. */
+/**
+ * A page ends early before it gets heavier, in addresses or names: some 2 MB of message, where clients of gRPC take 4 MB by default.
+ * It holds one item at least.
+ */
+const MAX_PAGE_WEIGHT = 65_536;
+/** Longer than any token made here: an interface name (15 bytes), two addresses with lengths. */
 const MAX_TOKEN_LENGTH = 256;
 
 /** Compared field by field. Every key of one list has the same shape and no two items share a key. */
@@ -29,6 +34,8 @@ export interface PageOptions<Item> {
   /** List and filters in canonical spelling: a token is good only for the query it came from. */
   readonly query: readonly string[];
   readonly keyOf: (item: Item) => PageKey;
+  /** How many addresses, names or figures the item has; one is about 30 bytes. */
+  readonly weightOf: (item: Item) => number;
 }
 
 /** The page of `items` (in any order) that `request` asks for, ordered by key. */
@@ -38,9 +45,9 @@ export function pageOf<Item>(items: Iterable<Item>, request: PageRequest, option
   const after = readToken(request.pageToken ?? '', queryHash);
   // One more than asked for tells whether there is a next page.
   const found = smallest(items, after, size + 1, options.keyOf);
-  const page = found.slice(0, size);
+  const page = found.slice(0, Math.min(size, countWithin(MAX_PAGE_WEIGHT, found, options.weightOf)));
   const last = page.at(-1);
-  const more = found.length > size && last !== undefined;
+  const more = found.length > page.length && last !== undefined;
   return { items: page.map((entry) => entry.item), nextPageToken: more ? writeToken(last.key, queryHash) : '' };
 }
 
@@ -57,6 +64,13 @@ export function compareKeys(left: PageKey, right: PageKey): number {
 interface Keyed<Item> {
   readonly key: PageKey;
   readonly item: Item;
+}
+
+/** How many of the first items weigh no more than the limit together; at least one. */
+function countWithin<Item>(limit: number, entries: readonly Keyed<Item>[], weightOf: (item: Item) => number): number {
+  let weight = 0;
+  const tooMany = entries.findIndex(({ item }) => (weight += weightOf(item)) > limit);
+  return tooMany === -1 ? entries.length : Math.max(1, tooMany);
 }
 
 /**

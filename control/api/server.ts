@@ -1,5 +1,5 @@
 /**
- * The management API on its unix socket: StateService, SystemService, health and reflection. Who may connect is decided by the
+ * The management API on its unix socket: ConfigService, StateService, SystemService, health and reflection. Who may connect is decided by the
  * permissions of the socket; there is no other listener.
  */
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
@@ -8,15 +8,17 @@ import type { Socket } from 'node:net';
 import type { Log } from '../log';
 
 import { Health } from './health';
+import { configServiceHandlers, type ConfigControl } from './config-service';
 import { addReflection } from './reflection';
-import { stateServiceDefinition, systemServiceDefinition } from './services';
+import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
 import { systemServiceHandlers } from './system-service';
 import { unaryHandlers } from './unary';
 import { listenUnix, type UnixListener } from './unix-socket';
 
-const MAX_RECEIVE_BYTES = 1024 * 1024;
+/** As large as a configuration file may be. */
+const MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
 const MAX_CONCURRENT_STREAMS = 100;
 const MAX_CONNECTIONS = 64;
 /** How long close() waits for calls under way; streams of health watchers never end by themselves. */
@@ -25,6 +27,8 @@ const CLOSE_GRACE_MS = 1000;
 export interface ApiServerOptions {
   readonly socketPath: string;
   readonly state: StateSource;
+  /** Without it there is no ConfigService. */
+  readonly config?: ConfigControl;
   readonly log: Log;
 }
 
@@ -41,10 +45,10 @@ export interface ApiServer {
 
 /** Rejects with XmcastError when the socket cannot be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { socketPath, state, log } = options;
+  const { socketPath, state, config, log } = options;
   let stopping = false;
   const health = new Health(() => state.status().ready);
-  const server = createGrpcServer(state, health, log, () => stopping);
+  const server = createGrpcServer({ state, config, log }, health, () => stopping);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
   let listener: UnixListener;
@@ -69,14 +73,22 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return { socketPath, setServing: (allowed) => health.setServing(allowed), close: () => (closed ??= stop()) };
 }
 
-function createGrpcServer(state: StateSource, health: Health, log: Log, isStopping: () => boolean): Server {
+interface Served {
+  readonly state: StateSource;
+  readonly config: ConfigControl | undefined;
+  readonly log: Log;
+}
+
+function createGrpcServer({ state, config, log }: Served, health: Health, isStopping: () => boolean): Server {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
     'grpc.enable_channelz': 0,
   });
   server.addService(stateServiceDefinition, unaryHandlers(stateServiceHandlers(state), log, isStopping));
-  server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state), log, isStopping));
+  server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state, config), log, isStopping));
+  if (config !== undefined)
+    server.addService(configServiceDefinition, unaryHandlers(configServiceHandlers(config), log, isStopping));
   health.addTo(server);
   addReflection(server);
   return server;

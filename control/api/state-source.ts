@@ -3,6 +3,7 @@
  * Plain data, taken at the moment of the call from memory: no call here may block or read a BPF map.
  */
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
+import type { HostFilter, IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { MembershipSnapshot, QuerierSnapshot } from '../protocol/igmp/router/api';
 
 export interface InterfaceState {
@@ -19,6 +20,7 @@ export interface InterfaceState {
   readonly addresses: readonly Ipv4Prefix[];
   readonly mtu: number;
   readonly ttlThreshold: number;
+  readonly alternativeSubnets: readonly Ipv4Prefix[];
   readonly rxPackets: bigint;
   readonly rxBytes: bigint;
   /** Taken by a route. */
@@ -34,6 +36,10 @@ export interface InterfaceState {
   readonly puntDrops: ReadonlyMap<string, bigint>;
   /** undefined on upstream interfaces. */
   readonly querier: QuerierSnapshot | undefined;
+  /** Streams are sent to the hosts here: false on an upstream, and where another router is the querier (RFC 4605 §4.2). */
+  readonly forwardsToHosts: boolean;
+  /** undefined on downstream interfaces. */
+  readonly host: IgmpHostSnapshot | undefined;
   /** Groups with listeners. */
   readonly memberships: number;
   readonly igmpVersion: number;
@@ -46,10 +52,22 @@ export interface MembershipState extends MembershipSnapshot {
   readonly interface: string;
 }
 
+/** What is asked for at an upstream. */
+export interface ReportState {
+  readonly interface: string;
+  readonly group: Ipv4;
+  readonly filter: HostFilter;
+}
+
 /** A route as installed in the data plane. source 0 = (*,G). */
 export interface RouteState {
   readonly source: Ipv4;
   readonly group: Ipv4;
+  /** Bits that count, on routes for ranges; undefined: all of them (none of source 0). */
+  readonly sourceLength: number | undefined;
+  readonly groupLength: number | undefined;
+  /** Decided by the configuration, not by hosts. */
+  readonly isStatic: boolean;
   /** "" when the route has no fixed incoming interface. */
   readonly incomingInterface: string;
   readonly outgoingInterfaces: readonly string[];
@@ -63,6 +81,9 @@ export interface RouteState {
 export interface FlowState {
   readonly source: Ipv4;
   readonly group: Ipv4;
+  /** As in RouteState. */
+  readonly sourceLength: number | undefined;
+  readonly groupLength: number | undefined;
   readonly incomingInterface: string;
   readonly outgoingInterfaces: readonly string[];
   /** Accepted from the incoming interface. */
@@ -93,6 +114,8 @@ export interface StatusState {
   readonly ready: boolean;
   readonly interfaces: { readonly configured: number; readonly forwarding: number };
   readonly memberships: number;
+  /** Groups that count towards the limit of all interfaces together. */
+  readonly membershipBudget: { readonly used: number; readonly limit: number };
   readonly routes: { readonly installed: number; readonly limit: number; readonly refused: bigint };
   readonly replicationGroups: { readonly used: number; readonly limit: number };
   /** Things an operator should look at, one sentence each. */
@@ -103,6 +126,7 @@ export interface StateSource {
   status(): StatusState;
   interfaces(): readonly InterfaceState[];
   memberships(): readonly MembershipState[];
+  reports(): readonly ReportState[];
   routes(): readonly RouteState[];
   flows(): readonly FlowState[];
   /**

@@ -1,11 +1,12 @@
 /**
  * Turns plain handlers into grpc-js ones: whatever a handler throws ends that call with a status and never reaches the process.
  */
-import { type sendUnaryData, type ServerUnaryCall, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { Metadata, type sendUnaryData, type ServerUnaryCall, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 
 import type { Log } from '../log';
 
 import { ApiError } from './api-error';
+import { DETAILS_TRAILER, encodeRichError } from './rich-error';
 
 type Handler = (request: object) => object | Promise<object>;
 
@@ -29,8 +30,15 @@ function unaryHandler(name: string, handler: Handler, log: Log, isStopping: () =
 }
 
 /** The caller learns that it is our fault; what went wrong is for the log only. */
-function statusOf(name: string, error: unknown, log: Log): { code: status; details: string } {
-  if (error instanceof ApiError) return { code: error.code, details: error.message };
+function statusOf(name: string, error: unknown, log: Log): { code: status; details: string; metadata?: Metadata } {
+  if (error instanceof ApiError) return { code: error.code, details: error.message, ...trailersOf(error) };
   log.error({ err: error, method: name }, `API call ${name} failed`);
   return { code: status.INTERNAL, details: `${name} failed inside xmcastd; its log has the reason` };
+}
+
+function trailersOf({ code, message, rich }: ApiError): { metadata?: Metadata } {
+  if (rich === undefined) return {};
+  const metadata = new Metadata();
+  metadata.set(DETAILS_TRAILER, encodeRichError(code, message, rich));
+  return { metadata };
 }

@@ -4,7 +4,7 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { connect } from 'node:net';
 
-export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, unavailable: 4 } as const;
+export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, unavailable: 4, conflict: 5, differs: 6 } as const;
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 
 /** Ends the command with this message and status. */
@@ -29,6 +29,7 @@ export async function failureOf(error: unknown, context: CallContext): Promise<C
   if (!isServiceError(error)) return new CliFailure(EXIT.error, error instanceof Error ? error.message : String(error));
   const { code, details } = error;
   if (code === status.INVALID_ARGUMENT) return new CliFailure(EXIT.usage, details);
+  if (code === status.ABORTED || code === status.FAILED_PRECONDITION) return new CliFailure(EXIT.conflict, details);
   if (code === status.NOT_FOUND) return new CliFailure(EXIT.notFound, details);
   if (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED) {
     return new CliFailure(EXIT.unavailable, await unavailableText(error, context));

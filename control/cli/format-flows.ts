@@ -20,7 +20,12 @@ const COLUMNS: readonly Column[] = [
   { title: 'PACKETS/S', align: 'right' },
   { title: 'RATE', align: 'right' },
   { title: 'COPIES', align: 'right' },
+  { title: 'COPY BYTES', align: 'right', wide: true },
+  { title: 'EXPECTED', align: 'right', wide: true },
   { title: 'NOT SENT', align: 'right' },
+  { title: 'FAILED', align: 'right', wide: true },
+  { title: 'DROPPED', align: 'right', wide: true },
+  { title: 'SKIPPED', align: 'right', wide: true },
   { title: 'WRONG IF', align: 'right' },
   { title: 'TTL', align: 'right' },
 ];
@@ -40,8 +45,18 @@ function flowRow(flow: Flow): string[] {
     formatRate(flow.packetsPerSecond ?? 0),
     formatBitRate(flow.bitsPerSecond ?? 0),
     formatCount(fromWire(flow.replicatedPackets)),
-    formatCount(fromWire(flow.failedPackets) + fromWire(flow.droppedPackets) + fromWire(flow.skippedPackets)),
+    formatBytes(fromWire(flow.replicatedBytes)),
+    formatCount(fromWire(flow.expectedPackets)),
+    formatCount(notSent(flow)),
+    formatCount(fromWire(flow.failedPackets)),
+    formatCount(fromWire(flow.droppedPackets)),
+    formatCount(fromWire(flow.skippedPackets)),
     formatCount(fromWire(flow.wrongInterfacePackets)),
     formatCount(fromWire(flow.ttlDroppedPackets)),
   ];
+}
+
+/** Copies that were wanted and did not leave, for whatever reason. */
+export function notSent(flow: Flow): bigint {
+  return fromWire(flow.failedPackets) + fromWire(flow.droppedPackets) + fromWire(flow.skippedPackets);
 }

@@ -15,6 +15,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'GROUP' },
   { title: 'FROM' },
   { title: 'TO' },
+  { title: 'KIND' },
   { title: 'AGE', align: 'right' },
   { title: 'INSTALLED' },
 ];
@@ -29,6 +30,7 @@ function routeRow(route: Route): string[] {
     route.group ?? '',
     route.incomingInterface || 'any',
     (route.outgoingInterfaces ?? []).join(' ') || '-',
+    route.static === true ? 'static' : 'dynamic',
     formatDuration(fromWireTime(route.age) ?? 0),
     route.installed === true ? 'yes' : `no: ${route.problem}`,
   ];

@@ -19,6 +19,7 @@ export function formatStatus(status: xmcast.v1.GetStatusResponse.$Properties, no
     ['Uptime', startedAtMs === undefined ? '-' : formatDuration(Math.max(0, nowMs - startedAtMs))],
     ['Interfaces', `${status.interfacesForwarding ?? 0} of ${status.interfacesConfigured ?? 0} forwarding`],
     ['Memberships', String(status.memberships ?? 0)],
+    ['Membership limit', used(status.membershipBudgetUsed, status.membershipBudgetLimit)],
     ['Routes', `${used(status.routesInstalled, status.routesLimit)}${refused > 0n ? `, ${formatCount(refused)} refused` : ''}`],
     ['Outgoing sets', used(status.replicationGroupsUsed, status.replicationGroupsLimit)],
   ];

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 /**
- * Entry of xmcastctl: hands the process's arguments and streams to runCli, and nothing else.
+ * Entry of xmcastctl: hands the process's arguments, streams and signals to runCli, and nothing else.
  */
 import { runCli } from './run';
+
+/** What may end --watch: the keyboard, a service manager, a terminal that closes. */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 // The reader of a pipe may leave early, as head(1) does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -10,8 +13,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 void runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: process.stdin,
   env: process.env,
   isTerminal: process.stdout.isTTY === true,
+  rows: () => process.stdout.rows,
+  interrupted: () => {
+    const controller = new AbortController();
+    // Once: whoever sends a second one does not want to wait.
+    for (const signal of ENDING_SIGNALS) process.once(signal, () => controller.abort());
+    return controller.signal;
+  },
 }).then((status) => {
   process.exitCode = status;
 });

@@ -4,10 +4,12 @@
 import { InvalidArgumentError } from 'commander';
 import { isIPv4 } from 'node:net';
 
+import type { OutputFormat } from './output';
+
 export const DEFAULT_TARGET = 'unix:///run/xmcast/control.sock';
 
 export interface GlobalOptions {
-  readonly output: 'table' | 'json';
+  readonly output: OutputFormat;
   readonly target: string;
   readonly timeout: number;
 }

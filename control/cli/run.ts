@@ -3,50 +3,40 @@
  * streams nor its exit.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { ApiClient } from '../api/client';
 
+import { addViews, type MakeView } from './commands';
+import type { ConfigTools } from './config-actions';
+import { addConfigCommands } from './config-commands';
 import { CliFailure, EXIT, type ExitStatus, failureOf } from './failure';
-import {
-  DEFAULT_TARGET,
-  type GlobalOptions,
-  parseAddress,
-  parseBoolean,
-  parseSeconds,
-  parseTarget,
-  socketPathOf,
-  type WatchOption,
-} from './options';
-import {
-  type Filters,
-  type FlowFilters,
-  flowsReport,
-  interfacesReport,
-  membershipsReport,
-  type Report,
-  routesReport,
-  statusReport,
-} from './reports';
+import { addImportCommand } from './import-command';
+import { DEFAULT_TARGET, type GlobalOptions, parseSeconds, parseTarget, socketPathOf, type WatchOption } from './options';
+import { isTable, OUTPUT_FORMATS, type OutputStyle, renderView } from './output';
+import { Screen } from './screen';
 import { printable } from './table';
 import { installedVersion } from './version';
+import type { View } from './views';
+import { watchUntilStopped } from './watch';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 const DEFAULT_WATCH_MS = 2000;
-/** ESC [H ESC [J: to the upper left, then clear what follows. */
-const REDRAW = '\u001b[H\u001b[J';
+/** Of a terminal that does not tell, or tells 0. */
+const DEFAULT_ROWS = 24;
 
 export interface CliIo {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
+  /** Default: nothing. */
+  readonly stdin?: AsyncIterable<Uint8Array | string>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether stdout is a terminal: colour and redrawing. */
   readonly isTerminal: boolean;
-  /** Ends --watch. Without it --watch goes on until the process dies. */
-  readonly signal?: AbortSignal;
+  /** Height of the terminal now. */
+  readonly rows?: () => number | undefined;
+  /** Asked for once --watch begins: what ends it. Without it --watch goes on until the process dies. */
+  readonly interrupted?: () => AbortSignal;
 }
-
-type MakeReport<Options> = (client: ApiClient, options: Options) => Promise<Report>;
 
 /** `argv` without interpreter and script. Never rejects. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitStatus> {
@@ -66,51 +56,36 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitSt
 
 function createProgram(io: CliIo, finish: (status: ExitStatus) => void): Command {
   const program = new Command('xmcastctl')
-    .description('Shows what a running xmcastd knows and forwards.')
+    .description('Shows what a running xmcastd knows and forwards, and changes its configuration.')
     .version(installedVersion())
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .addOption(outputOption())
     .addOption(targetOption(io))
     .addOption(
       new Option('--timeout <seconds>', 'for each request; 500ms is understood too')
         .argParser(parseSeconds)
         .default(DEFAULT_TIMEOUT_MS, '5'),
     )
+    .addHelpText('after', '\nxmcastctl help <command> has examples.')
     .addHelpText('after', '\nExit status: 0 ok, 1 error, 2 usage, 3 nothing matches, 4 xmcastd cannot be reached.');
-  const add = <Options>(name: string, description: string, report: MakeReport<Options>): Command =>
+  const add = <Options>(name: string, description: string, makeView: MakeView<Options>): Command =>
     program
       .command(name)
       .description(description)
       .addOption(
         new Option('-w, --watch [seconds]', 'print again and again, every 2 seconds unless given').argParser(parseSeconds),
       )
-      .action(async (_own, command: Command) => finish(await show(command, report, io)));
-  addCommands(add);
+      .action(async (_own, command: Command) => finish(await show(command, makeView, io)));
+  addViews(add);
+  addImportCommand(program, io, finish);
+  addConfigCommands(program, async (command, action) => finish(await act(command, action, io)));
   return program;
 }
 
-function addCommands(add: <Options>(name: string, description: string, report: MakeReport<Options>) => Command): void {
-  const group = ['-g, --group <prefix>', 'only groups in this prefix, e.g. 239.1.0.0/16 or 239.1.1.1'] as const;
-  const source = ['-s, --source <prefix>', 'only sources in this prefix'] as const;
-  add('status', 'the daemon as a whole', (client) => statusReport(client, Date.now));
-  add<Filters>('interfaces', 'configured interfaces with counters', interfacesReport).option(
-    '-i, --interface <name>',
-    'only this one, with its counters by reason',
-  );
-  add<Filters>('memberships', 'what the hosts behind each interface listen to', membershipsReport)
-    .option(...group)
-    .addOption(new Option('-s, --source <address>', 'only where a host named this source').argParser(parseAddress))
-    .option('-i, --interface <name>', 'only this interface');
-  add<Filters>('routes', 'the forwarding table', routesReport)
-    .option(...group)
-    .option(...source)
-    .option('-i, --interface <name>', 'only routes that come in or go out by this interface');
-  add<FlowFilters>('flows', 'counters and rates of each route', flowsReport)
-    .option(...group)
-    .option(...source)
-    .option('-i, --interface <name>', 'only flows that come in or go out by this interface')
-    .addOption(new Option('--fresh <boolean>', 'read the counters now').argParser(parseBoolean).default(true));
+function outputOption(): Option {
+  const formats = 'table; wide: all columns and sources; json and yaml: one document; jsonl: one line for each entry';
+  return new Option('-o, --output <format>', formats).choices([...OUTPUT_FORMATS]).default('table');
 }
 
 /** XMCAST_TARGET is read here and not by commander so that a test decides over the environment. */
@@ -119,17 +94,31 @@ function targetOption(io: CliIo): Option {
   return new Option('--target <socket>', 'where xmcastd listens; also XMCAST_TARGET').argParser(parseTarget).default(fallback);
 }
 
-async function show<Options>(command: Command, makeReport: MakeReport<Options>, io: CliIo): Promise<ExitStatus> {
-  const { output, target, timeout, watch, ...filters } = command.optsWithGlobals<GlobalOptions & WatchOption & Options>();
+async function show<Options>(command: Command, makeView: MakeView<Options>, io: CliIo): Promise<ExitStatus> {
+  const { output, target, timeout, watch, ...options } = command.optsWithGlobals<GlobalOptions & WatchOption & Options>();
   const socketPath = pathOfTarget(target);
   const client = new ApiClient({ target: `unix:${socketPath}`, timeoutMs: timeout });
-  const everyMs = watch === true ? DEFAULT_WATCH_MS : watch;
+  const colour = io.isTerminal && (io.env['NO_COLOR'] ?? '') === '';
+  const style: OutputStyle = { format: output, colour, repeated: watch !== undefined };
+  const look = (): Promise<View> => makeView(client, options as Options);
   try {
-    for (;;) {
-      const report = await makeReport(client, filters as Options);
-      const status = print(report, output, io, everyMs !== undefined);
-      if (everyMs === undefined || !(await pause(everyMs, io.signal))) return status;
-    }
+    if (watch === undefined) return print(await look(), style, io);
+    const signal = io.interrupted?.() ?? new AbortController().signal;
+    return await showAgain({ look, everyMs: watch === true ? DEFAULT_WATCH_MS : watch, signal }, style, io);
+  } catch (error) {
+    throw await failureOf(error, { socketPath, timeoutMs: timeout });
+  } finally {
+    client.close();
+  }
+}
+
+async function act(command: Command, action: (tools: ConfigTools) => Promise<ExitStatus>, io: CliIo): Promise<ExitStatus> {
+  const { output, target, timeout } = command.optsWithGlobals<GlobalOptions>();
+  const socketPath = pathOfTarget(target);
+  const client = new ApiClient({ target: `unix:${socketPath}`, timeoutMs: timeout });
+  const colour = io.isTerminal && (io.env['NO_COLOR'] ?? '') === '';
+  try {
+    return await action({ client, io, style: { format: output, colour, repeated: false } });
   } catch (error) {
     throw await failureOf(error, { socketPath, timeoutMs: timeout });
   } finally {
@@ -146,23 +135,52 @@ function pathOfTarget(target: string): string {
   }
 }
 
-function print(report: Report, output: GlobalOptions['output'], io: CliIo, again: boolean): ExitStatus {
-  const colour = io.isTerminal && (io.env['NO_COLOR'] ?? '') === '';
-  const text = output === 'json' ? `${JSON.stringify(report.json(), undefined, again ? 0 : 2)}\n` : report.table({ colour });
-  const redraw = again && io.isTerminal && output === 'table' ? REDRAW : '';
-  if (report.missing === undefined || output === 'json') io.stdout.write(redraw + text);
-  if (report.missing === undefined) return EXIT.ok;
-  io.stderr.write(`xmcastctl: ${printable(report.missing.message)}\n`);
-  return report.missing.exitStatus;
+function print(view: View, style: OutputStyle, io: CliIo): ExitStatus {
+  if (view.missing === undefined || !isTable(style.format)) io.stdout.write(renderView(view, style));
+  if (view.missing === undefined) return EXIT.ok;
+  io.stderr.write(missingText(view.missing));
+  return view.missing.exitStatus;
 }
 
-/** false: it is over. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
+function missingText(missing: CliFailure): string {
+  return `xmcastctl: ${printable(missing.message)}\n`;
+}
+
+interface Repetition {
+  readonly look: () => Promise<View>;
+  readonly everyMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Tables on a terminal are redrawn in place, everything else follows one after the other. The status is that of the last look. */
+async function showAgain(repetition: Repetition, style: OutputStyle, io: CliIo): Promise<ExitStatus> {
+  return io.isTerminal && isTable(style.format) ? redraw(repetition, style, io) : printOneAfterAnother(repetition, style, io);
+}
+
+async function redraw(repetition: Repetition, style: OutputStyle, io: CliIo): Promise<ExitStatus> {
+  const screen = new Screen(
+    (text) => io.stdout.write(text),
+    () => io.rows?.() || DEFAULT_ROWS,
+  );
+  let status: ExitStatus = EXIT.ok;
+  const show = (view: View): void => {
+    status = view.missing?.exitStatus ?? EXIT.ok;
+    screen.draw(view.missing === undefined ? renderView(view, style) : missingText(view.missing));
+  };
   try {
-    await delay(ms, undefined, signal === undefined ? {} : { signal });
-    return true;
-  } catch {
-    // The only rejection is the abort, which is how --watch ends.
-    return false;
+    await watchUntilStopped({ ...repetition, show });
+  } finally {
+    screen.close();
   }
+  return status;
+}
+
+async function printOneAfterAnother(repetition: Repetition, style: OutputStyle, io: CliIo): Promise<ExitStatus> {
+  let status: ExitStatus | undefined;
+  const show = (view: View): void => {
+    if (status !== undefined && isTable(style.format)) io.stdout.write('\n');
+    status = print(view, style, io);
+  };
+  await watchUntilStopped({ ...repetition, show });
+  return status ?? EXIT.ok;
 }

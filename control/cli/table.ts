@@ -5,36 +5,41 @@
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
+  /** Shown only where there is room (-o wide). */
+  readonly wide?: true;
 }
 
 export interface TableStyle {
   /** Bold titles. Only for terminals. */
   readonly colour: boolean;
+  /** Everything, however long the lines get. */
+  readonly wide: boolean;
 }
 
-export const PLAIN: TableStyle = { colour: false };
+export const PLAIN: TableStyle = { colour: false, wide: false };
 
 const GAP = '  ';
 /** ESC [1m … ESC [0m */
 const BOLD = ['\u001b[1m', '\u001b[0m'] as const;
 
-/** Ends with a line feed. Each row has a cell for each column. */
+/** Ends with a line feed. Each row has a cell for each column, whether or not the column is shown. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[], style: TableStyle = PLAIN): string {
-  const cells = rows.map((row) => row.map(printable));
-  const widths = columns.map(({ title }, index) =>
-    cells.reduce((width, row) => Math.max(width, row[index]?.length ?? 0), title.length),
-  );
-  const line = (row: readonly string[]): string =>
-    columns
-      .map(({ align }, index) => {
-        const cell = row[index] ?? '';
-        return align === 'right' ? cell.padStart(widths[index] ?? 0) : cell.padEnd(widths[index] ?? 0);
-      })
+  const shown = columns
+    .map((column, index) => ({ ...column, cells: rows.map((row) => printable(row[index] ?? '')) }))
+    .filter(({ wide }) => style.wide || wide !== true)
+    .map((column) => ({ ...column, width: widthOf(column.title, column.cells) }));
+  const line = (cellOf: (column: (typeof shown)[number]) => string): string =>
+    shown
+      .map((column) => (column.align === 'right' ? cellOf(column).padStart(column.width) : cellOf(column).padEnd(column.width)))
       .join(GAP)
       .trimEnd();
-  const titles = line(columns.map(({ title }) => title));
+  const titles = line(({ title }) => title);
   const head = style.colour ? BOLD.join(titles) : titles;
-  return [head, ...cells.map(line)].map((text) => `${text}\n`).join('');
+  return [head, ...rows.map((_, index) => line(({ cells }) => cells[index] ?? ''))].map((text) => `${text}\n`).join('');
+}
+
+function widthOf(title: string, cells: readonly string[]): number {
+  return cells.reduce((width, cell) => Math.max(width, cell.length), title.length);
 }
 
 /** "name: value" lines with aligned values. */

@@ -7,6 +7,7 @@ import type { xmcast } from '#proto';
 import { XmcastError } from '../errors';
 import { checkConfigText } from './check';
 import { toSettings } from './defaults';
+import { formatProblem } from './format-problem';
 import { MAX_FILE_BYTES } from './parse';
 import { escapeControls } from './printable';
 import type { Problem, Settings } from './settings';
@@ -20,15 +21,9 @@ const MAX_LISTED = 100;
 const HINT = 'correct the file; docs/configuration.md explains every key';
 
 export async function loadConfigFile(path: string): Promise<LoadedConfig> {
-  const { config, problems } = checkConfigText(await readText(path));
+  const { config, problems } = checkConfigText(await readConfigText(path));
   if (config === undefined) throw new XmcastError('XM_CONFIG', listProblems(path, problems), { hint: HINT });
   return { settings: toSettings(config), config };
-}
-
-/** file:line:column: path: message. The path is left out for what concerns the whole file, the place where there is none. */
-export function formatProblem(file: string, problem: Problem): string {
-  const place = problem.line > 0 ? [`${file}:${problem.line}:${problem.column}`] : [file];
-  return [...place, ...(problem.path === '' ? [] : [problem.path]), problem.message].join(': ');
 }
 
 function listProblems(path: string, problems: readonly Problem[]): string {
@@ -38,7 +33,8 @@ function listProblems(path: string, problems: readonly Problem[]): string {
   return [`read configuration ${escapeControls(path)}: ${count}`, ...listed, ...more].join('\n');
 }
 
-async function readText(path: string): Promise<string> {
+/** Rejects with XM_CONFIG. */
+export async function readConfigText(path: string): Promise<string> {
   const bytes = await readBounded(path).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });

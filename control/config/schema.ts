@@ -35,11 +35,17 @@ export interface MessageSchema {
   readonly byKey: ReadonlyMap<string, FieldSchema>;
 }
 
+let loadedType: Type | undefined;
 let loaded: MessageSchema | undefined;
 
 export function configSchema(): MessageSchema {
-  loaded ??= messageSchema(loadRoot().lookupType('xmcast.v1.Config'));
+  loaded ??= messageSchema(configType());
   return loaded;
+}
+
+export function configType(): Type {
+  loadedType ??= loadRoot().lookupType('xmcast.v1.Config');
+  return loadedType;
 }
 
 function loadRoot(): Root {

@@ -4,8 +4,9 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { groupRange, groupText, sourceRange, sourceText } from '../api/route-text';
 import type { FlowState } from '../api/state-source';
-import { formatIpv4 } from '../protocol/packet/address';
+import type { Ipv4Prefix } from '../protocol/packet/address';
 
 import { escapeLabelValue, familyHeader, type MetricFamily, sampleLine, type SampleValue } from './text';
 
@@ -91,7 +92,7 @@ const FAMILIES: readonly FlowFamily[] = [
   },
 ];
 
-/** Label texts of the flows of the last scrape, by group, source and incoming interface. */
+/** Label texts of the flows of the last scrape, by group, source (each with its length) and incoming interface. */
 type LabelTexts = Map<number, Map<number, { readonly iif: string; readonly text: string }>>;
 
 export class FlowMetrics {
@@ -111,19 +112,25 @@ export class FlowMetrics {
   }
 
   #labelsOf(flow: FlowState, next: LabelTexts): string {
-    const known = this.#known.get(flow.group)?.get(flow.source);
+    const group = cacheKey(groupRange(flow));
+    const source = cacheKey(sourceRange(flow));
+    const known = this.#known.get(group)?.get(source);
     const entry = known?.iif === flow.incomingInterface ? known : { iif: flow.incomingInterface, text: flowLabelText(flow) };
-    let bySource = next.get(flow.group);
-    if (bySource === undefined) next.set(flow.group, (bySource = new Map()));
-    bySource.set(flow.source, entry);
+    let bySource = next.get(group);
+    if (bySource === undefined) next.set(group, (bySource = new Map()));
+    bySource.set(source, entry);
     return entry.text;
   }
 }
 
-/** (*,G) has source="*"; an empty iif means that each source's own reverse path decides. */
+/** Address and length as one number: 38 bits, which it holds exactly. */
+function cacheKey({ address, length }: Ipv4Prefix): number {
+  return address * 64 + length;
+}
+
+/** (*,G) has source="*", a range its prefix; an empty iif means that each source's own reverse path decides. */
 function flowLabelText(flow: FlowState): string {
-  const source = flow.source === 0 ? '*' : formatIpv4(flow.source);
-  return `{source="${source}",group="${formatIpv4(flow.group)}",iif="${escapeLabelValue(flow.incomingInterface)}"}`;
+  return `{source="${sourceText(flow)}",group="${groupText(flow)}",iif="${escapeLabelValue(flow.incomingInterface)}"}`;
 }
 
 async function* renderFamily(

@@ -52,6 +52,15 @@ function perInterfaceAnd(
   return { name, type: 'counter', help, samples: (view) => view.interfaces.flatMap(samplesOf) };
 }
 
+/** A gauge of those interfaces that have a figure to show. */
+function perInterfaceIf(name: string, help: string, value: (state: InterfaceState) => SampleValue | undefined): RouterFamily {
+  const samplesOf = (state: InterfaceState): Sample[] => {
+    const found = value(state);
+    return found === undefined ? [] : [[{ interface: state.name }, found]];
+  };
+  return { name, type: 'gauge', help, samples: (view) => view.interfaces.flatMap(samplesOf) };
+}
+
 function flag(value: boolean): number {
   return value ? 1 : 0;
 }
@@ -75,6 +84,12 @@ const STATUS_FAMILIES: readonly RouterFamily[] = [
   gauge('xmcast_interfaces_configured', 'Interfaces in the configuration.', (status) => status.interfaces.configured),
   gauge('xmcast_interfaces_forwarding', 'Interfaces that forward.', (status) => status.interfaces.forwarding),
   gauge('xmcast_memberships', 'Groups with listeners, counted once per interface.', (status) => status.memberships),
+  gauge(
+    'xmcast_membership_budget_used',
+    'Groups that count towards the limit of all interfaces together.',
+    (status) => status.membershipBudget.used,
+  ),
+  gauge('xmcast_membership_budget_limit', 'That limit.', (status) => status.membershipBudget.limit),
   gauge('xmcast_routes_installed', 'Routes in the data plane.', (status) => status.routes.installed),
   gauge('xmcast_routes_limit', 'Routes the data plane has room for.', (status) => status.routes.limit),
   {
@@ -158,15 +173,27 @@ const IGMP_FAMILIES: readonly RouterFamily[] = [
     'IGMP packets, records or sources refused.',
     (state) => state.igmpDropped,
   ),
-  {
-    name: 'xmcast_igmp_querier',
-    type: 'gauge',
-    help: '1 while this router is the querier of the link; downstream interfaces only.',
-    samples: (view) =>
-      view.interfaces.flatMap(({ name, querier }): Sample[] =>
-        querier === undefined ? [] : [[{ interface: name }, flag(querier.isQuerier)]],
-      ),
-  },
+  perInterfaceIf(
+    'xmcast_igmp_querier',
+    '1 while this router is the querier of the link; downstream interfaces only.',
+    ({ querier }) => (querier === undefined ? undefined : flag(querier.isQuerier)),
+  ),
+  perInterfaceIf(
+    'xmcast_interface_forwards_to_hosts',
+    '0 while streams are kept from the hosts because another router is the querier; downstream interfaces only.',
+    (state) => (state.role === 'downstream' ? flag(state.forwardsToHosts) : undefined),
+  ),
+  perInterfaceIf(
+    'xmcast_igmp_host_version',
+    'IGMP version of the reports; upstream interfaces only.',
+    ({ host }) => host?.version,
+  ),
+  perInterfaceIf('xmcast_igmp_host_groups', 'Groups reported; upstream interfaces only.', ({ host }) => host?.groups),
+  perInterfaceIf(
+    'xmcast_igmp_host_last_query_age_seconds',
+    'Since the last query was heard; upstream interfaces only, once there was one.',
+    ({ host }) => (host?.lastQueryMs === undefined ? undefined : host.lastQueryMs / 1000),
+  ),
 ];
 
 const FAMILIES: readonly RouterFamily[] = [...STATUS_FAMILIES, ...INTERFACE_FAMILIES, ...IGMP_FAMILIES];

@@ -37,6 +37,8 @@ export interface PortDependencies {
 const USUAL_MTU = 1500;
 /** RFC 3376 §9.1: what a forged query may make us remember. */
 const RECORDED_SOURCES_LIMIT = 1024;
+/** After reports have gone upstream, what follows gathers for so long: the first join is asked for at once, thousands share packets. */
+const GATHER_MS = 10;
 
 export class Port {
   readonly vport: VportId;
@@ -54,6 +56,7 @@ export class Port {
   #igmp: IgmpRouterInterface | undefined;
   #isQuerier = true;
   #mtu = USUAL_MTU;
+  #gatherUntilMs = 0;
   #problem: XmcastError | undefined;
   #work: Promise<void> = Promise.resolve();
 
@@ -148,13 +151,15 @@ export class Port {
   }
 
   nextDeadline(): number | undefined {
-    return (this.host ?? this.#igmp)?.nextDeadline();
+    const deadlineMs = (this.host ?? this.#igmp)?.nextDeadline();
+    return this.host === undefined || deadlineMs === undefined ? deadlineMs : Math.max(deadlineMs, this.#gatherUntilMs);
   }
 
   /** Lets happen what is due. */
   advance(): void {
-    if (this.host !== undefined) this.inputToHost({ kind: 'timer' });
-    else this.input({ kind: 'timer' });
+    if (this.host === undefined) return this.input({ kind: 'timer' });
+    this.#gatherUntilMs = this.#deps.nowMs() + GATHER_MS;
+    this.inputToHost({ kind: 'timer' });
   }
 
   /** The forwarder leaves it; nothing is wanted here any more, which an upstream is told. */

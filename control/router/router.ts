@@ -11,7 +11,7 @@ import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
 import type { KernelView } from '../kernel/kernel-view';
 import { Mrib, type MribSettings } from '../mrib/mrib';
-import type { RouteKey, VportId } from '../mrib/route';
+import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
 import { readEthernetHeader } from '../protocol/packet/ethernet';
@@ -75,6 +75,8 @@ export class Router {
   readonly #own: OwnMemberships;
   #settings: Settings;
   #dataplaneDueMs: number | undefined;
+  /** What the turn has changed so far: written together, or before something needs it. */
+  #changes: RouteChange[] = [];
   #closed = false;
 
   constructor(options: RouterOptions) {
@@ -101,7 +103,10 @@ export class Router {
     this.#own = new OwnMemberships({
       join: options.joinOnHost ?? joinOnHost,
       log,
-      onDemand: (vport, group, demand) => this.routes.apply(this.mrib.setLocalDemand(vport, group, demand), this.#nowMs()),
+      onDemand: (vport, group, demand) => {
+        this.#collect(this.mrib.setLocalDemand(vport, group, demand));
+        this.#settle();
+      },
     });
     this.routes = new RouteSync({ dataplane, log, nowMs: deps.nowMs, onWritten: () => this.#planHousekeeping(this.#nowMs()) });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
@@ -140,6 +145,7 @@ export class Router {
     this.budget.limit = settings.limits.memberships;
     this.mrib.configure(mribSettings(settings));
     this.counters.start(settings.dataplane.counterIntervalMs);
+    this.#options.dataplane.setPolicers(settings.dataplane.policers);
     await this.#ports.configure(settings.interfaces);
     this.ssm.setSettings(settings.ssmMapping);
     await this.#followLinks();
@@ -193,7 +199,7 @@ export class Router {
     const ip = new DataView(punt.frame.buffer, punt.frame.byteOffset + ethernet.headerLength, IPV4_HEADER_BYTES);
     const nowMs = this.#nowMs();
     const [source, group] = [ip.getUint32(IPV4_SOURCE_OFFSET), ip.getUint32(IPV4_DESTINATION_OFFSET)];
-    this.routes.apply(this.mrib.sourceSeen(source, group, port.vport, nowMs), nowMs);
+    this.#collect(this.mrib.sourceSeen(source, group, port.vport, nowMs));
     if (punt.class === 'no_route') this.#sendOn(punt, { source, group });
     const returns = punt.class === 'wrong_interface' && this.mrib.wantedRoute(source, group)?.outgoing.includes(port.vport) === true;
     if (returns) this.loops.returningStream(port.name, nowMs);
@@ -202,6 +208,7 @@ export class Router {
   /** The packet that asked for the route: it should have been forwarded, and is, once. */
   #sendOn(punt: Punt, { source, group }: RouteKey): void {
     const route = this.mrib.wantedRoute(source, group);
+    this.#writeRoutes();
     if (route?.incoming !== punt.vport || route.outgoing.length === 0 || punt.frame.length < punt.frameBytes) return;
     if (this.routes.problemOf(route) !== '') return;
     this.#options.dataplane.resend(punt, { source, group }).catch((error: unknown) => {
@@ -209,8 +216,20 @@ export class Router {
     });
   }
 
-  /** Ends a turn: what upstreams are asked for goes out, and the next wake-up is set. */
+  #collect(changes: readonly RouteChange[]): void {
+    for (const change of changes) this.#changes.push(change);
+  }
+
+  #writeRoutes(): void {
+    if (this.#changes.length === 0) return;
+    const changes = this.#changes;
+    this.#changes = [];
+    this.routes.apply(changes, this.#nowMs());
+  }
+
+  /** Ends a turn: routes are written, what upstreams are asked for goes out, and the next wake-up is set. */
   #settle(): void {
+    this.#writeRoutes();
     const nowMs = this.#nowMs();
     this.#reports.flush(nowMs);
     this.#planHousekeeping(nowMs);
@@ -225,11 +244,9 @@ export class Router {
     switch (effect.kind) {
       case 'send':
         return sendIgmp(port, effect, dataplane, log);
-      case 'membership': {
-        const nowMs = this.#nowMs();
-        this.routes.apply(this.mrib.setDemand(port.vport, effect.group, effect.wanted), nowMs);
+      case 'membership':
+        this.#collect(this.mrib.setDemand(port.vport, effect.group, effect.wanted));
         return this.#reports.groupChanged(effect.group);
-      }
       case 'querier':
         return this.#thinkOver();
       case 'count':
@@ -253,7 +270,7 @@ export class Router {
   #reversePathChanged(): void {
     if (this.#closed) return;
     this.#path.changed();
-    this.routes.apply(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)), this.#nowMs());
+    this.#collect(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)));
     this.#thinkOver();
     this.#reports.interfacesChanged(this.ports);
     this.#own.follow(this.ports);
@@ -261,7 +278,7 @@ export class Router {
   }
 
   #thinkOver(): void {
-    this.routes.apply(this.mrib.reversePathChanged(), this.#nowMs());
+    this.#collect(this.mrib.reversePathChanged());
   }
 
   async #countersRead(current: CounterSnapshot, previous: CounterSnapshot): Promise<void> {
@@ -271,7 +288,8 @@ export class Router {
     }
     if (this.#closed) return;
     const nowMs = this.#nowMs();
-    this.routes.apply(this.mrib.expireSources(nowMs), nowMs);
+    this.#collect(this.mrib.expireSources(nowMs));
+    this.#writeRoutes();
     this.routes.retry(nowMs);
     for (const port of this.ports) port.retry();
     this.#own.follow(this.ports);

@@ -38,7 +38,7 @@ export class UpstreamReports {
   /** What has changed since the last call goes out together. */
   flush(nowMs: number): void {
     for (const port of this.#upstreams) {
-      const deadlineMs = port.host?.nextDeadline();
+      const deadlineMs = port.nextDeadline();
       if (deadlineMs !== undefined && deadlineMs <= nowMs) port.advance();
     }
   }

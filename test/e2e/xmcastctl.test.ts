@@ -4,6 +4,7 @@
  *     source ── up0 [xmcastd] lan1 ── member   lan2 ── nobody
  */
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { productVersion } from '../../control/paths';
 import type { Daemon } from '../lab/daemon';
 import { eventually } from '../lab/eventually';
@@ -57,6 +58,7 @@ test('status', async () => {
   expect(text).toMatch(/^Ready: +yes$/m);
   expect(text).toMatch(/^Interfaces: +3 of 3 forwarding$/m);
   expect(text).toMatch(/^Memberships: +1$/m);
+  expect(text).toMatch(/^Membership limit: +1 of 131,072$/m);
 });
 
 test('interfaces', async () => {
@@ -69,8 +71,16 @@ test('interfaces', async () => {
       mode: 'MODE_XDP',
       addresses: ['10.100.0.1/24'],
       rxPackets: String(PACKETS),
+      forwardsToHosts: false,
+      igmpHost: { version: 3, querier: '', groups: 1 },
     },
-    { name: 'lan1', role: 'ROLE_DOWNSTREAM', querier: { self: true, address: '10.1.1.1' }, txPackets: String(PACKETS) },
+    {
+      name: 'lan1',
+      role: 'ROLE_DOWNSTREAM',
+      querier: { self: true, address: '10.1.1.1' },
+      forwardsToHosts: true,
+      txPackets: String(PACKETS),
+    },
     { name: 'lan2', txPackets: '0' },
   ]);
   const [headings, ...rows] = await table('interfaces');
@@ -82,21 +92,51 @@ test('interfaces', async () => {
   ]);
 });
 
+test('one interface: its status line by line, and its counters', async () => {
+  const text = await daemon.ctlText('interfaces', '-i', 'up0');
+  expect(text).toMatch(/^Role: +upstream$/m);
+  expect(text).toMatch(/^Source address: +10\.100\.0\.1$/m);
+  expect(text).toMatch(/^Querier: +v3, none heard$/m);
+  expect(text).toMatch(/^Groups reported: +1$/m);
+  expect(text).toMatch(/^Received: +200 packets, 25\.6 kB$/m);
+  expect(text).toMatch(/^igmp sent +report-v3 +\d+$/m);
+});
+
 test('memberships', async () => {
   const { memberships } = await daemon.ctl<{ memberships: object[] }>('memberships');
   expect(memberships).toMatchObject([
-    { interface: 'lan1', group: G, filterMode: 'FILTER_MODE_EXCLUDE', compatibilityVersion: 3, lastReporter: '10.1.1.10' },
+    {
+      interface: 'lan1',
+      group: G,
+      filterMode: 'FILTER_MODE_EXCLUDE',
+      compatibilityVersion: 3,
+      lastReporter: '10.1.1.10',
+      static: false,
+      hosts: [{ address: '10.1.1.10', version: 3, filterMode: 'FILTER_MODE_EXCLUDE', sources: [] }],
+      hostCount: 1,
+    },
   ]);
   const [headings, ...rows] = await table('memberships');
   expect(headings?.slice(0, 3)).toEqual(['INTERFACE', 'GROUP', 'MODE']);
-  expect(rows.map((row) => row.slice(0, 4))).toEqual([['lan1', G, 'exclude', 'IGMPv3']]);
+  expect(rows.map((row) => row.slice(0, 5))).toEqual([['lan1', G, 'exclude', 'IGMPv3', 'dynamic']]);
+  const [, host] = await table('memberships', '--hosts');
+  expect(host?.slice(0, 5)).toEqual(['lan1', G, '10.1.1.10', 'IGMPv3', 'exclude']);
+});
+
+test('reports', async () => {
+  const { reports } = await daemon.ctl<{ reports: object[] }>('reports');
+  expect(reports).toEqual([{ interface: 'up0', group: G, filterMode: 'FILTER_MODE_EXCLUDE', sources: [] }]);
+  expect(await table('reports')).toEqual([
+    ['INTERFACE', 'GROUP', 'MODE', 'SOURCES'],
+    ['up0', G, 'exclude', '-'],
+  ]);
 });
 
 test('routes', async () => {
   const { routes } = await daemon.ctl<{ routes: object[] }>('routes');
   expect(routes).toMatchObject([
-    { source: '*', group: G, incomingInterface: 'up0', outgoingInterfaces: ['lan1'], installed: true },
-    { source: SOURCE, group: G, incomingInterface: 'up0', outgoingInterfaces: ['lan1'], installed: true },
+    { source: '*', group: G, incomingInterface: 'up0', outgoingInterfaces: ['lan1'], installed: true, static: false },
+    { source: SOURCE, group: G, incomingInterface: 'up0', outgoingInterfaces: ['lan1'], installed: true, static: false },
   ]);
   const [headings, ...rows] = await table('routes');
   expect(headings?.slice(0, 4)).toEqual(['SOURCE', 'GROUP', 'FROM', 'TO']);
@@ -117,13 +157,34 @@ test('flows', async () => {
   expect(row).toContain(String(PACKETS));
 });
 
+test.each(['interfaces', 'memberships', 'reports', 'routes', 'flows'])('%s as lines of JSON, and as YAML', async (command) => {
+  const document = await daemon.ctl<Record<string, object[]>>(command);
+  const text = await daemon.ctlText(command, '-o', 'jsonl');
+  const named = (entries: readonly object[] | undefined) => entries?.map((entry) => Object.keys(entry));
+  const found = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
+  expect(named(found)).toEqual(named(document[command]));
+  const yaml = parse(await daemon.ctlText(command, '-o', 'yaml')) as Record<string, object[]>;
+  expect(named(yaml[command])).toEqual(named(document[command]));
+});
+
+test('--watch draws until it is interrupted, and ends with 0', async () => {
+  const child = star.lab.spawn(undefined, [inRepository('deploy/bin/xmcastctl'), '--target', `unix://${daemon.socketPath}`, 'flows', '-w', '0.1']);
+  await eventually(() => child.stdout.split('SOURCE').length > 3, { what: 'three tables', timeoutMs: 15_000 });
+  child.signal('SIGINT');
+  expect(await child.exited).toMatchObject({ code: 0 });
+  expect(child.stderr).toBe('');
+});
+
 test('a filter that nothing matches: exit status 3 and a word on the standard error output', async () => {
   const child = await ended('--target', `unix://${daemon.socketPath}`, 'routes', '--group', '239.255.0.0/16');
   expect({ ...(await child.exited), stdout: child.stdout }).toMatchObject({ code: 3, stdout: '' });
   expect(child.stderr).toMatch(/^xmcastctl: \S.*\n$/);
 });
 
-test.each(['status', 'interfaces', 'memberships', 'routes', 'flows'])(
+test.each(['status', 'interfaces', 'memberships', 'reports', 'routes', 'flows'])(
   'no daemon there: %s ends with 4 and says what to do',
   async (command) => {
     const nowhere = join(star.lab.directory, 'nobody.sock');

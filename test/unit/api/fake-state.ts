@@ -5,10 +5,13 @@ import type {
   FlowState,
   InterfaceState,
   MembershipState,
+  ReportState,
   RouteState,
   StateSource,
   StatusState,
 } from '../../../control/api/state-source';
+import type { IgmpHostSnapshot } from '../../../control/protocol/igmp/host/api';
+import type { TrackedHost } from '../../../control/protocol/igmp/router/api';
 import { parseIpv4 } from '../../../control/protocol/packet/address';
 
 export function ip(text: string): number {
@@ -24,12 +27,14 @@ export class FakeState implements StateSource {
     ready: true,
     interfaces: { configured: 2, forwarding: 2 },
     memberships: 3,
+    membershipBudget: { used: 2, limit: 131_072 },
     routes: { installed: 2, limit: 4096, refused: 0n },
     replicationGroups: { used: 1, limit: 1024 },
     conditions: [],
   };
   interfaceStates: InterfaceState[] = [];
   membershipStates: MembershipState[] = [];
+  reportStates: ReportState[] = [];
   routeStates: RouteState[] = [];
   flowStates: FlowState[] = [];
   refreshes = 0;
@@ -46,6 +51,10 @@ export class FakeState implements StateSource {
 
   memberships(): readonly MembershipState[] {
     return this.membershipStates;
+  }
+
+  reports(): readonly ReportState[] {
+    return this.reportStates;
   }
 
   routes(): readonly RouteState[] {
@@ -74,6 +83,7 @@ export function interfaceState(changes: Partial<InterfaceState> = {}): Interface
     addresses: [{ address: ip('10.1.0.1'), length: 24 }],
     mtu: 1500,
     ttlThreshold: 1,
+    alternativeSubnets: [],
     rxPackets: 0n,
     rxBytes: 0n,
     acceptedPackets: 9n,
@@ -84,6 +94,8 @@ export function interfaceState(changes: Partial<InterfaceState> = {}): Interface
     punts: new Map(),
     puntDrops: new Map(),
     querier: { isQuerier: true, address: ip('10.1.0.1'), otherQuerierPresentMs: undefined },
+    forwardsToHosts: true,
+    host: undefined,
     memberships: 2,
     igmpVersion: 3,
     igmpReceived: new Map(),
@@ -91,6 +103,19 @@ export function interfaceState(changes: Partial<InterfaceState> = {}): Interface
     igmpDropped: new Map(),
     ...changes,
   };
+}
+
+/** An interface towards the sources, with what only those have. */
+export function upstreamState(host: Partial<IgmpHostSnapshot> = {}, changes: Partial<InterfaceState> = {}): InterfaceState {
+  return interfaceState({
+    name: 'eth0',
+    role: 'upstream',
+    querier: undefined,
+    forwardsToHosts: false,
+    memberships: 0,
+    host: { version: 3, querier: ip('10.0.0.1'), lastQueryMs: 12_000, olderVersionMs: undefined, groups: 7, ...host },
+    ...changes,
+  });
 }
 
 export function membershipState(changes: Partial<MembershipState> = {}): MembershipState {
@@ -103,14 +128,28 @@ export function membershipState(changes: Partial<MembershipState> = {}): Members
     sources: [],
     lastReporter: ip('10.1.0.9'),
     ageMs: 61_000,
+    isStatic: false,
+    hosts: [trackedHost()],
+    allHostsKnown: true,
     ...changes,
   };
+}
+
+export function trackedHost(changes: Partial<TrackedHost> = {}): TrackedHost {
+  return { address: ip('10.1.0.9'), version: 3, mode: 'exclude', sources: [], ageMs: 61_000, lastReportMs: 4_500, ...changes };
+}
+
+export function reportState(changes: Partial<ReportState> = {}): ReportState {
+  return { interface: 'eth0', group: ip('239.1.1.1'), filter: { mode: 'exclude', sources: [] }, ...changes };
 }
 
 export function routeState(changes: Partial<RouteState> = {}): RouteState {
   return {
     source: ip('10.0.0.5'),
     group: ip('239.1.1.1'),
+    sourceLength: undefined,
+    groupLength: undefined,
+    isStatic: false,
     incomingInterface: 'eth0',
     outgoingInterfaces: ['eth1'],
     installed: true,
@@ -124,6 +163,8 @@ export function flowState(changes: Partial<FlowState> = {}): FlowState {
   return {
     source: ip('10.0.0.5'),
     group: ip('239.1.1.1'),
+    sourceLength: undefined,
+    groupLength: undefined,
     incomingInterface: 'eth0',
     outgoingInterfaces: ['eth1', 'eth2'],
     packets: 1_000n,

@@ -7,7 +7,7 @@ interface Item {
   readonly rank: number;
 }
 
-const options = { query: ['items'], keyOf: (item: Item) => [item.name, item.rank] };
+const options = { query: ['items'], keyOf: (item: Item) => [item.name, item.rank], weightOf: () => 1 };
 
 function readAll(pages: () => readonly Item[], pageSize: number): Item[] {
   const all: Item[] = [];
@@ -52,6 +52,23 @@ test('a list that ends with the page has no next token', () => {
   ];
   expect(pageOf(list, { pageSize: 2 }, options).nextPageToken).toBe('');
   expect(pageOf(list, { pageSize: 1 }, options).nextPageToken).not.toBe('');
+});
+
+test.each([
+  [20_000, [3, 3, 3, 1]],
+  [65_536, Array.from({ length: 10 }, () => 1)],
+  [1_000_000, Array.from({ length: 10 }, () => 1)],
+])('ten items of weight %d come in pages of %j, each once', (weight, sizes) => {
+  const list = Array.from({ length: 10 }, (_, rank) => ({ name: 'x', rank }));
+  const pages: Item[][] = [];
+  let pageToken = '';
+  do {
+    const page = pageOf(list, { pageSize: 100, pageToken }, { ...options, weightOf: () => weight });
+    pages.push([...page.items]);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  expect(pages.map((page) => page.length)).toEqual(sizes);
+  expect(pages.flat()).toEqual(list);
 });
 
 test('any text as a token is refused as an argument, never otherwise', () => {

@@ -9,7 +9,7 @@ import { type ApiServer, startApiServer } from '../../../control/api/server';
 import { stateServiceDefinition } from '../../../control/api/services';
 import { fromWire } from '../../../control/api/u64';
 import { fromWireTime } from '../../../control/api/wire-time';
-import { FakeState, flowState, interfaceState, ip, manyFlows, membershipState, routeState } from './fake-state';
+import { FakeState, flowState, manyFlows } from './fake-state';
 import { RecordedLog } from './recorded-log';
 
 let folder: string;
@@ -73,110 +73,10 @@ describe('SystemService', () => {
     };
     const reply = await client.getStatus();
     expect(reply).toMatchObject({ version: '0.1.0-test', ready: false, routesInstalled: 7, routesLimit: 4096, memberships: 3 });
+    expect(reply).toMatchObject({ membershipBudgetUsed: 2, membershipBudgetLimit: 131_072 });
     expect(fromWire(reply.routesRefused)).toBe(2n ** 63n + 5n);
     expect(fromWireTime(reply.startTime)).toBe(1_700_000_000_500);
     expect(reply.conditions).toEqual(['eth3: no native XDP']);
-  });
-});
-
-describe('StateService', () => {
-  test('counters above 2^53 arrive exactly', async () => {
-    state.flowStates = [flowState({ packets: 2n ** 53n + 1n, bytes: 2n ** 64n - 1n })];
-    const [flow] = await client.listFlows({});
-    expect(fromWire(flow?.packets)).toBe(9_007_199_254_740_993n);
-    expect(fromWire(flow?.bytes)).toBe(18_446_744_073_709_551_615n);
-  });
-
-  test('an interface arrives with every field', async () => {
-    state.interfaceStates = [
-      interfaceState({
-        status: 'error',
-        problem: 'attach XDP to eth1: EOPNOTSUPP',
-        rxPackets: 2n ** 40n,
-        drops: new Map([
-          ['ttl', 3n],
-          ['__proto__', 4n],
-        ]),
-        querier: { isQuerier: false, address: ip('10.1.0.254'), otherQuerierPresentMs: 254_750 },
-      }),
-      interfaceState({ name: 'eth0', role: 'upstream', querier: undefined }),
-    ];
-    const [first, second] = await client.listInterfaces({});
-    expect(first).toMatchObject({ name: 'eth1', role: 2, status: 4, mode: 2, addresses: ['10.1.0.1/24'], mtu: 1500 });
-    expect(first?.problem).toBe('attach XDP to eth1: EOPNOTSUPP');
-    expect(fromWire(first?.rxPackets)).toBe(2n ** 40n);
-    expect(fromWire(first?.drops?.['ttl'])).toBe(3n);
-    expect(first?.querier).toMatchObject({ self: false, address: '10.1.0.254' });
-    expect(fromWireTime(first?.querier?.expiresIn)).toBe(254_750);
-    expect(second?.querier ?? undefined).toBeUndefined();
-  });
-
-  test('memberships are ordered by interface, then group, and filtered by both', async () => {
-    state.membershipStates = [
-      membershipState({ interface: 'eth2', group: ip('239.1.1.1') }),
-      membershipState({ interface: 'eth1', group: ip('239.200.1.1') }),
-      membershipState({
-        interface: 'eth1',
-        group: ip('232.1.1.1'),
-        mode: 'include',
-        groupTimerMs: undefined,
-        sources: [{ source: ip('10.0.0.5'), forwarded: true, timerMs: 260_000 }],
-      }),
-    ];
-    const names = (list: readonly { interface?: string | null; group?: string | null }[]) =>
-      list.map((m) => `${m.interface} ${m.group}`);
-    expect(names(await client.listMemberships({}))).toEqual(['eth1 232.1.1.1', 'eth1 239.200.1.1', 'eth2 239.1.1.1']);
-    expect(names(await client.listMemberships({ interface: 'eth1', group: '239.0.0.0/8' }))).toEqual(['eth1 239.200.1.1']);
-    const [ssm] = await client.listMemberships({ group: '232.1.1.1' });
-    expect(ssm?.expiresIn ?? undefined).toBeUndefined();
-    expect(ssm?.sources).toMatchObject([{ source: '10.0.0.5', forwarded: true }]);
-  });
-
-  test('a source filter leaves (*,G) routes out, no filter shows them as "*"', async () => {
-    state.routeStates = [routeState(), routeState({ source: 0, incomingInterface: '' })];
-    expect((await client.listRoutes({})).map((route) => route.source)).toEqual(['*', '10.0.0.5']);
-    expect((await client.listRoutes({ source: '0.0.0.0/0' })).map((route) => route.source)).toEqual(['10.0.0.5']);
-  });
-
-  test('1,234 flows in pages of 100: each once, by group, then source', async () => {
-    state.flowStates = manyFlows(1234);
-    const keys: string[] = [];
-    let pageToken = '';
-    let pages = 0;
-    do {
-      const page = await client.call(stateServiceDefinition.listFlows, { pageSize: 100, pageToken });
-      keys.push(...page.flows.map((flow) => `${flow.group} ${flow.source}`));
-      pageToken = page.nextPageToken;
-      pages += 1;
-    } while (pageToken !== '');
-    const sorted = [...state.flowStates].sort((a, b) => a.group - b.group || a.source - b.source);
-    expect(pages).toBe(13);
-    expect(keys).toHaveLength(1234);
-    expect(new Set(keys).size).toBe(1234);
-    expect((await client.listFlows({})).map((flow) => fromWire(flow.packets))).toEqual(sorted.map((flow) => flow.packets));
-  });
-
-  test('page_size 0 means 500, and more than 5000 gives 5000', async () => {
-    state.flowStates = manyFlows(5100);
-    expect((await client.call(stateServiceDefinition.listFlows, {})).flows).toHaveLength(500);
-    expect((await client.call(stateServiceDefinition.listFlows, { pageSize: 2_000_000_000 })).flows).toHaveLength(5000);
-  });
-
-  test('fresh reads the counters once for a list of several pages, and not at all without it', async () => {
-    state.flowStates = manyFlows(6000);
-    await client.listFlows({ fresh: false });
-    expect(state.refreshes).toBe(0);
-    expect(await client.listFlows({ fresh: true })).toHaveLength(6000);
-    expect(state.refreshes).toBe(1);
-  });
-
-  test('fresh waits for the read', async () => {
-    state.onRefresh = async () => {
-      await Promise.resolve();
-      state.flowStates = [flowState({ packets: 42n })];
-    };
-    const [flow] = await client.listFlows({ fresh: true });
-    expect(fromWire(flow?.packets)).toBe(42n);
   });
 });
 
@@ -227,8 +127,8 @@ describe('refused calls', () => {
     expect((await client.getStatus()).version).toBe('0.1.0-test');
   });
 
-  test('a request over 1 MiB is RESOURCE_EXHAUSTED', async () => {
-    await expect(client.listRoutes({ group: 'x'.repeat(1024 * 1024 + 1) })).rejects.toMatchObject({
+  test('a request over 4 MiB is RESOURCE_EXHAUSTED', async () => {
+    await expect(client.listRoutes({ group: 'x'.repeat(4 * 1024 * 1024 + 1) })).rejects.toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
     });
   });
@@ -326,6 +226,21 @@ describe('health and reflection', () => {
 });
 
 describe('close', () => {
+  test('of the client ends its calls under way', async () => {
+    let release: () => void = () => undefined;
+    const started = new Promise<void>((resolve) => {
+      state.onRefresh = () => {
+        resolve();
+        return new Promise((done) => (release = done));
+      };
+    });
+    const held = client.listFlows({ fresh: true });
+    await started;
+    client.close();
+    await expect(held).rejects.toMatchObject({ code: status.CANCELLED });
+    release();
+  });
+
   test('removes the socket, ends watchers, and may be called twice', async () => {
     const raw = new Client(`unix://${server.socketPath}`, credentials.createInsecure());
     const watch = raw.makeServerStreamRequest(

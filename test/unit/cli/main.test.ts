@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,8 +10,9 @@ import { RecordedLog } from '../api/recorded-log';
 
 const ROOT = path.resolve(__dirname, '../../..');
 /** All that xmcastctl may consist of; an import of any other room makes the child process fail. */
-const ROOMS = ['control/cli', 'control/api'];
-const SERVER_ONLY = /^(server|state-service|system-service|health|reflection|unary|unix-socket|messages|filters|paging)\.ts$/;
+const ROOMS = ['control/cli', 'control/api', 'control/import', 'control/config', 'control/protocol/packet', 'control/dataplane'];
+const SERVER_ONLY =
+  /^(server|config-service|config-request|state-service|system-service|health|reflection|unary|unix-socket|messages|membership-message|route-text|filters|paging)\.ts$/;
 
 let install: string;
 
@@ -44,10 +45,14 @@ interface Exit {
   readonly stderr: string;
 }
 
+function started(args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [path.join(install, 'build/control/cli/main.js'), ...args], { env: {} });
+}
+
 /** `readBytes`: the reader leaves after that many, as head(1) does. */
 function xmcastctl(args: readonly string[], readBytes = Number.POSITIVE_INFINITY): Promise<Exit> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [path.join(install, 'build/control/cli/main.js'), ...args], { env: {} });
+    const child = started(args);
     let stdout = '';
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -82,3 +87,22 @@ test('xmcastctl as a process: output, exit status, and a reader that leaves earl
     stderr: expect.stringContaining('ENOENT'),
   });
 }, 60_000);
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '--watch ends on %s with status 0',
+  async (signal) => {
+    const socketPath = path.join(install, `${signal}.sock`);
+    const server = await startApiServer({ socketPath, state: new FakeState(), log: new RecordedLog() });
+    try {
+      const child = started(['--target', `unix://${socketPath}`, 'routes', '--watch', '60']);
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      child.stdout.once('data', () => child.kill(signal));
+      const [code, endedBy] = await new Promise<readonly unknown[]>((resolve) => child.once('close', (...how) => resolve(how)));
+      expect({ code, endedBy, stderr }).toEqual({ code: 0, endedBy: null, stderr: '' });
+    } finally {
+      await server.close();
+    }
+  },
+  60_000,
+);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import { startMetricsServer } from '../../../control/metrics/server';
 import { IGMP_DROP_REASONS } from '../../../control/protocol/igmp/message';
-import { FakeState, flowState, interfaceState } from '../api/fake-state';
+import { FakeState, flowState, interfaceState, upstreamState } from '../api/fake-state';
 import { RecordedLog } from '../api/recorded-log';
 import { type ParsedFamily, parseExposition } from './parse-exposition';
 
@@ -40,8 +40,11 @@ async function fullScrape(): Promise<Map<string, ParsedFamily>> {
       igmpSent: counts,
       igmpDropped: counts,
     }),
+    upstreamState(),
   ];
-  state.flowStates = [flowState({ wrongInterfacePackets: 1n, ttlDroppedPackets: 1n, failedPackets: 1n, droppedPackets: 1n, skippedPackets: 1n })];
+  state.flowStates = [
+    flowState({ wrongInterfacePackets: 1n, ttlDroppedPackets: 1n, failedPackets: 1n, droppedPackets: 1n, skippedPackets: 1n }),
+  ];
   const server = await startMetricsServer({ host: '127.0.0.1', port: 0, state, log: new RecordedLog() });
   try {
     return parseExposition(await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text());

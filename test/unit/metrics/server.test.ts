@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { gunzipSync } from 'node:zlib';
 
 import { type MetricsServer, startMetricsServer } from '../../../control/metrics/server';
-import { FakeState, flowState, interfaceState, ip, manyFlows } from '../api/fake-state';
+import { FakeState, flowState, interfaceState, ip, manyFlows, upstreamState } from '../api/fake-state';
 import { RecordedLog } from '../api/recorded-log';
 import { parseExposition } from './parse-exposition';
 
@@ -112,6 +112,51 @@ describe('what a scrape shows', () => {
     expect(valueOf(text, 'xmcast_interface_info', info)).toBe('1');
   });
 
+  test('the budget of memberships', async () => {
+    state.statusState = { ...state.statusState, membershipBudget: { used: 17, limit: 1000 } };
+    const text = await scrape();
+    expect(valueOf(text, 'xmcast_membership_budget_used')).toBe('17');
+    expect(valueOf(text, 'xmcast_membership_budget_limit')).toBe('1000');
+  });
+
+  test('upstreams: how they report and who asks; downstreams: whether their hosts get anything', async () => {
+    state.interfaceStates = [
+      upstreamState({ version: 2, lastQueryMs: 12_500 }),
+      upstreamState({ querier: 0, lastQueryMs: undefined }, { name: 'eth9' }),
+      interfaceState({ forwardsToHosts: false }),
+    ];
+    const text = await scrape();
+    expect(valueOf(text, 'xmcast_igmp_host_version', { interface: 'eth0' })).toBe('2');
+    expect(valueOf(text, 'xmcast_igmp_host_groups', { interface: 'eth0' })).toBe('7');
+    expect(valueOf(text, 'xmcast_igmp_host_last_query_age_seconds', { interface: 'eth0' })).toBe('12.5');
+    expect(valueOf(text, 'xmcast_igmp_host_version', { interface: 'eth9' })).toBe('3');
+    expect(valueOf(text, 'xmcast_igmp_host_last_query_age_seconds', { interface: 'eth9' })).toBeUndefined();
+    expect(valueOf(text, 'xmcast_igmp_host_version', { interface: 'eth1' })).toBeUndefined();
+    expect(valueOf(text, 'xmcast_interface_forwards_to_hosts', { interface: 'eth1' })).toBe('0');
+    expect(valueOf(text, 'xmcast_interface_forwards_to_hosts', { interface: 'eth0' })).toBeUndefined();
+  });
+
+  test('ranges have series of their own beside the exact routes of the same addresses, scrape after scrape', async () => {
+    const source = ip('10.0.0.0');
+    const group = ip('239.1.0.0');
+    state.flowStates = [
+      flowState({ source, group, packets: 1n }),
+      flowState({ source: 0, group, packets: 2n }),
+      flowState({ source, group, sourceLength: 8, groupLength: 32, packets: 3n }),
+      flowState({ source, group, sourceLength: 8, groupLength: 16, packets: 4n }),
+      flowState({ source: 0, group, sourceLength: 0, groupLength: 16, packets: 5n }),
+    ];
+    for (const text of [await scrape(), await scrape()]) {
+      const value = (from: string, to: string) =>
+        valueOf(text, 'xmcast_flow_forwarded_packets_total', { source: from, group: to, iif: 'eth0' });
+      expect(value('10.0.0.0', '239.1.0.0')).toBe('1');
+      expect(value('*', '239.1.0.0')).toBe('2');
+      expect(value('10.0.0.0/8', '239.1.0.0')).toBe('3');
+      expect(value('10.0.0.0/8', '239.1.0.0/16')).toBe('4');
+      expect(value('*', '239.1.0.0/16')).toBe('5');
+    }
+  });
+
   test.each(['/metrics', '/metrics/flows'])('packets and bytes of each flow on %s, to the last digit', async (path) => {
     state.flowStates = [
       flowState({ packets: 9_007_199_254_740_993n, bytes: 2n ** 64n - 1n, wrongInterfacePackets: 4n }),
@@ -158,8 +203,8 @@ describe('what a scrape shows', () => {
   });
 
   test('promtool finds nothing to complain about', async () => {
-    state.interfaceStates = [interfaceState({ drops: new Map([['ttl_expired', 7n]]) })];
-    state.flowStates = manyFlows(10);
+    state.interfaceStates = [interfaceState({ drops: new Map([['ttl_expired', 7n]]) }), upstreamState()];
+    state.flowStates = [...manyFlows(10), flowState({ sourceLength: 8, groupLength: 16 })];
     const text = await scrape();
     const check = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
     expect({ status: check.status, words: `${check.stdout}${check.stderr}` }).toEqual({ status: 0, words: '' });

@@ -45,6 +45,12 @@ export class FakeDataplane implements Dataplane {
     return Promise.resolve();
   }
 
+  policers: unknown;
+
+  setPolicers(policers: unknown): void {
+    this.policers = policers;
+  }
+
   applyRoutes(changes: readonly RouteChange[]): readonly RouteProblem[] {
     const problems: RouteProblem[] = [];
     for (const change of changes) {

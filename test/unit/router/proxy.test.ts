@@ -312,6 +312,7 @@ describe('a configuration that changes', () => {
     await w.router.reconfigure(toSettings({ interfaces: [up ?? {}, lan ?? {}], staticRoutes: [{ group: '239.9.9.9', upstream: 'up0', downstreams: ['lan1'] }] }));
     await settle();
     expect(w.dataplane.ports.get(w.vport('lan1'))?.ttlThreshold).toBe(16);
+    expect(w.dataplane.policers).toMatchObject({ igmp_report: { ratePps: 4000 } });
     expect(w.routes()).toEqual(['* up0 → lan1']);
   });
 });
