@@ -42,11 +42,22 @@ step() {
   printf '%s' "$digest" >"$stamps/$name"
 }
 
-# Build: compiler for eBPF and addon, libbpf. Test: namespaces, peers' tools, captures, the metrics linter.
+# Build: compiler for eBPF and addon, libbpf. Test: namespaces, other people's routers, captures, the metrics linter.
 debian_packages=(
   clang llvm clang-format gcc g++ make python3 pkg-config libbpf-dev libelf-dev zlib1g-dev linux-libc-dev
-  iproute2 ethtool tcpdump bpftool shellcheck procps util-linux prometheus
+  iproute2 ethtool tcpdump tshark bpftool shellcheck procps util-linux prometheus igmpproxy smcroute frr
+  python3-grpcio python3-protobuf
 )
+
+# Programs are wanted, services are not: neither now, where a service of a package would take interfaces and ports of this machine, nor
+# after its next start. Only for packages that were not there before: somebody may use the others.
+disable_services() {
+  local service
+  for service in $(dpkg -L "$@" | sed -n 's,^/etc/init\.d/\([^/]*\)$,\1,p; s,^/lib/systemd/system/\([^/@]*\)\.service$,\1,p' | sort -u); do
+    update-rc.d "$service" disable || true
+    if command -v systemctl >/dev/null; then systemctl disable "$service" || true; fi
+  done
+}
 
 install_debian() {
   local missing=()
@@ -61,13 +72,13 @@ install_debian() {
   fi
   printf '  %-10s %s\n' packages "${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  # A service that starts by itself would take ports on the machine that only wants the tools.
-  local policy=/usr/sbin/policy-rc.d made_policy=false
+  local policy=/usr/sbin/policy-rc.d made_policy=false status=0
   if [ ! -e "$policy" ]; then printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; made_policy=true; fi
   apt-get update -qq >"$log" 2>&1 || true
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-  "$made_policy" && rm -f "$policy"
-  return 0
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 || status=$?
+  if "$made_policy"; then rm -f "$policy"; fi
+  if [ "$status" -ne 0 ]; then cat "$log" >&2; exit 1; fi
+  disable_services "${missing[@]}" >>"$log" 2>&1
 }
 
 node_is_recent() {

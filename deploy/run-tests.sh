@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -gt 0 ]; then exec node_modules/.bin/jest "$@"; fi
-node_modules/.bin/jest --testPathIgnorePatterns '/test/(netns|e2e|bpf)/' '/bindings/'
+node_modules/.bin/jest --testPathIgnorePatterns '/test/(netns|interop|e2e|bpf)/' '/bindings/'
 if [ "$(id -u)" -ne 0 ]; then
-  echo "run-tests.sh: the tests of bindings, bpf, netns and e2e need root: run them as root" >&2
+  echo "run-tests.sh: the tests of bindings, bpf, netns, interop and e2e need root: run them as root" >&2
   exit 1
 fi
-node_modules/.bin/jest --maxWorkers=2 bindings test/bpf test/netns test/e2e
+node_modules/.bin/jest --maxWorkers=2 bindings test/bpf test/netns test/interop test/e2e

@@ -18,8 +18,10 @@ import { LabRecord, sweepDeadLabs } from './lab-record';
 import { createLink, macFor, waitUntilUp, type LinkEndSpec } from './link';
 import { createNamespace, Namespace, type NamespaceOptions } from './namespace';
 import { Receiver, receiverArguments, type ReceiverOptions } from './receiver';
+import { Reporter, reporterArguments, type ReporterOptions } from './reporter';
 import { Sender, senderArguments, type SenderOptions } from './sender';
 import { TrafficProcess, trafficProgram } from './traffic-process';
+import { Zapper, zapperArguments, type ZapperOptions } from './zapper';
 
 /** A LAN: a bridge in a namespace of its own that floods multicast to all its ports. */
 export interface Bridge {
@@ -160,6 +162,14 @@ export class Lab {
 
   async injector(namespace: Namespace, interfaceName: string): Promise<Injector> {
     return new Injector(await this.#traffic(namespace, injectorArguments(interfaceName)));
+  }
+
+  async reporter(host: Host, options: ReporterOptions): Promise<Reporter> {
+    return new Reporter(await this.#traffic(host.namespace, reporterArguments(host.interfaceName, options)));
+  }
+
+  async zapper(options: ZapperOptions): Promise<Zapper> {
+    return new Zapper(await this.#traffic(options.host.namespace, zapperArguments(options)));
   }
 
   /** Resolves when frames are being captured. */

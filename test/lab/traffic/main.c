@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * xmtraffic: multicast traffic of the lab. Sends numbered datagrams, receives them as a real kernel host, injects hand-made
- * frames, and sets up the kernel's own forwarder. It never speaks IGMP itself: joining and leaving is what the kernel does for a
- * socket.
+ * frames, and sets up the kernel's own forwarder. Joining and leaving is what the kernel does for a socket, except where a
+ * benchmark needs more groups or better clocks than a kernel host has (report, zap).
  */
 #include "tool.h"
 
@@ -13,10 +13,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"send", send_main},
-	{"receive", receive_main},
-	{"inject", inject_main},
-	{"mroute", mroute_main},
+	{"send", send_main},	 {"receive", receive_main}, {"inject", inject_main},
+	{"mroute", mroute_main}, {"report", report_main},   {"zap", zap_main},
 };
 
 int main(int argc, char **argv)
@@ -25,6 +23,6 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	fputs("usage: xmtraffic send|receive|inject|mroute [options]\n", stderr);
+	fputs("usage: xmtraffic send|receive|inject|mroute|report|zap [options]\n", stderr);
 	return 2;
 }

@@ -54,5 +54,7 @@ int send_main(int argc, char **argv);
 int receive_main(int argc, char **argv);
 int inject_main(int argc, char **argv);
 int mroute_main(int argc, char **argv);
+int report_main(int argc, char **argv);
+int zap_main(int argc, char **argv);
 
 #endif
