@@ -53,7 +53,7 @@ export class Bed {
     const far = namesOf('rx', options.ports);
     await makeLinks(router, receivers, options.ports);
     // As deploy/bin/xmcastd runs the daemon, and with a way to tell what is still in use.
-    const argv = [process.execPath, '--max-semi-space-size=2', '--expose-gc', '--enable-source-maps', inRepository(WORKER)];
+    const argv = [process.execPath, '--max-semi-space-size=8', '--expose-gc', '--enable-source-maps', inRepository(WORKER)];
     const bed = new Bed(lab, await TrafficProcess.start(lab.spawn(router, argv, { name: 'bench worker' })));
     const { receiverProgram, generatorProgram } = await bed.ask({
       do: 'open',
