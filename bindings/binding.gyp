@@ -16,6 +16,7 @@
         'src/link.cc',
         'src/map.cc',
         'src/map-batch.cc',
+        'src/map-memory.cc',
         'src/netlink.cc',
         'src/object.cc',
         'src/packet-socket.cc',

@@ -86,11 +86,15 @@ export class BpfMap {
   /** Everything in the map, concatenated, read in batches on a worker thread. `values` uses valueBytes per entry. */
   lookupBatch(options?: { readonly maxEntries?: number }): Promise<{ keys: Uint8Array; values: Uint8Array; count: number }>;
   /**
-   * A per-CPU map whose values are 64-bit words, read in batches on a worker thread: every word added up over the CPUs. `values` holds
-   * valueSize / 8 words per entry in the host's byte order, `count` entries; those of an array come in order of their index from 0.
-   * EINVAL for any other map.
+   * An array with BPF_F_MMAPABLE that consists of `blocks` blocks of equal length, its values of 64-bit words: the words of the first
+   * `entries` values of each block, added up over the blocks, from the map's own memory on a worker thread. EINVAL for any other map.
    */
-  sumPerCpu(options?: { readonly maxEntries?: number }): Promise<{ keys: Uint8Array; values: BigUint64Array; count: number }>;
+  sumBlocks(options: { readonly blocks: number; readonly entries: number }): Promise<BigUint64Array>;
+  /**
+   * The memory of an array with BPF_F_MMAPABLE whose values are 64-bit words: what is written there the programs see at once. It stays
+   * when the map is closed. Whole words by Atomics.store(). EINVAL for any other map.
+   */
+  words(): BigUint64Array;
   /** All keys, by get_next_key: for maps without batch support. Synchronous; small maps only. */
   keys(): Uint8Array[];
   pin(path: string): void;

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Changes whenever the layout or the meaning of a map does. Checked against what is pinned. */
-enum xm_abi { XM_ABI_VERSION = 1 };
+enum xm_abi { XM_ABI_VERSION = 2 };
 
 enum xm_limits {
 	/* A vport is an index into xm_vports; 0 is never used, so that zeroed memory names no port. */
@@ -26,6 +26,8 @@ enum xm_limits {
 	XM_MAX_BROADCAST_FRAME = 3400,
 	/* Interfaces with an index below this are found without hashing. */
 	XM_FAST_PORTS = 4096,
+	/* A power of two. The controller refuses a machine that may have more. */
+	XM_MAX_CPUS = 1024,
 	/* DEV_MAP_BULK_SIZE: the kernel hands copies to a driver in batches of at most so many. */
 	XM_BATCH_SIZE = 16,
 };
@@ -69,6 +71,14 @@ struct xm_port_key {
 	__u16 pad;
 };
 
+/* What the ingress program needs to know of a port. */
+struct xm_port {
+	__u16 vport; /* 0: no port of ours */
+	__u8 ttl_minimum; /* of what is forwarded: the port's threshold, and at least 2, so that something is left to decrement */
+	__u8 pad;
+};
+
+/* What the egress program needs to know of a port. */
 struct xm_vport {
 	__u32 ifindex;
 	__u16 mtu; /* bytes of IP */
@@ -97,26 +107,53 @@ struct xm_source_prefix {
 
 enum xm_route_iif {
 	/* No fixed incoming interface: every packet is a question to the controller. */
-	XM_IIF_NONE = 0xffff,
+	XM_IIF_NONE = 0,
+};
+
+/* Widths of what a route is packed into; the sum of each pair of lines fills a word. */
+enum xm_route_bits {
+	XM_ROUTE_COUNTER_BITS = 21, /* limits.routes and those that rest */
+	XM_ROUTE_IIF_BITS = 11,
+	XM_ROUTE_GROUP_BITS = 17, /* limits.replication_groups and those that rest */
+	XM_ROUTE_COPIES_BITS = 10, /* at most all vports but the incoming one */
 };
 
 enum xm_route_flag {
 	/* A (*,G) route: what it forwards is announced as a new source. */
 	XM_ROUTE_LEARN = 1,
-};
-
-struct xm_route {
-	__u32 counter; /* index into xm_route_counters */
-	__u32 group; /* index into xm_groups */
-	__u16 iif; /* vport, or XM_IIF_NONE */
-	__u16 copies; /* slots in use of the group; 0: drop */
-	__u16 flags; /* enum xm_route_flag */
-	__u8 ttl_threshold; /* forwarded only if the TTL received is greater, on top of the ports' thresholds */
-	__u8 pad;
+	/* Has a TTL threshold of its own, in xm_route_thresholds. */
+	XM_ROUTE_THRESHOLD = 2,
 };
 
 /*
- * Per CPU. Bytes are those of the IP total length. At rest
+ * Eight bytes: with the key and the kernel's own 48 bytes a route is one cache line, and in a full table each line is a trip to
+ * memory.
+ */
+struct xm_route {
+	__u32 flow; /* low bits: index into xm_route_stats; above: incoming vport, or XM_IIF_NONE */
+	__u32 out; /* low bits: index into xm_groups; then slots of it in use, 0: drop; then enum xm_route_flag */
+};
+
+/*
+ * Where most routes are found first: one cache line holds the routes of one hash value, if there are no more than fit. A key of
+ * zeroes is no route. The controller writes each word at once, a route before its key, and leaves a slot alone for a second after
+ * it has cleared the key.
+ */
+enum xm_route_index {
+	XM_INDEX_SLOTS = 4,
+	/* Of the hash, see index_hash(). */
+	XM_INDEX_FIRST_FACTOR = 0x9e3779b1,
+	XM_INDEX_SECOND_FACTOR = 0x85ebca77,
+	XM_INDEX_FOLD = 15,
+};
+
+struct xm_route_bucket {
+	struct xm_route_key keys[XM_INDEX_SLOTS];
+	struct xm_route routes[XM_INDEX_SLOTS];
+};
+
+/*
+ * Per CPU, and one cache line. Bytes are those of the IP total length. At rest
  *   expected = sent + failed + dropped + skipped
  * where skipped, the copies the kernel left out without a word (port down, without XDP transmit, MTU), is what is missing.
  */
@@ -128,8 +165,12 @@ struct xm_route_counters {
 	__u64 sent_bytes;
 	__u64 failed; /* copies not taken */
 	__u64 dropped; /* copies stopped by the egress program: TTL, MTU */
-	__u64 redirect_errors; /* packets that could not be replicated to every port */
 	__u64 wrong_interface;
+};
+
+/* What a route seldom counts, of all CPUs together: it takes no room in the line above. */
+struct xm_route_faults {
+	__u64 redirect_errors; /* packets that could not be replicated to every port */
 	__u64 ttl_drops; /* packets and copies */
 };
 
@@ -176,11 +217,15 @@ struct xm_policer_config {
 	__u64 burst_ns;
 };
 
-/* In front of a packet on its way from the ingress to the egress program. */
+/*
+ * In front of a packet on its way from the ingress to the egress program: all that is to be known of it there, so that a copy is
+ * counted without reading its header.
+ */
 struct xm_meta {
-	__u32 counter;
-	__u16 iif;
-	__u16 flags; /* enum xm_route_flag */
+	__u32 flow; /* as in xm_route; the vport only when the copies are also counted by source, else 0 */
+	__u16 bytes; /* IP total length */
+	__u8 ttl; /* as received */
+	__u8 pad;
 };
 
 /* Head of a ring buffer record; the packet's first bytes follow, from the Ethernet header on. */

@@ -21,15 +21,15 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, XM_MAX_VPORTS);
 	__type(key, struct xm_port_key);
-	__type(value, __u32);
+	__type(value, struct xm_port);
 } xm_ports SEC(".maps");
 
-/* ifindex -> vport of the untagged port, 0 for none: for the low indexes that nearly all interfaces have. */
+/* ifindex -> vport of the untagged port: for the low indexes that nearly all interfaces have. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, XM_FAST_PORTS);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct xm_port);
 } xm_fast_ports SEC(".maps");
 
 /* vport -> what the egress program needs to know of it. */
@@ -40,13 +40,26 @@ struct {
 	__type(value, struct xm_vport);
 } xm_vports SEC(".maps");
 
-/* (S,G) and (*,G) -> route. Set at load. */
+/* (S,G) and (*,G) -> route: all of them. Set at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct xm_route_key);
 	__type(value, struct xm_route);
 } xm_routes SEC(".maps");
+
+/*
+ * High bits of the hash -> bucket of routes, which are in xm_routes as well: found there they cost one trip to memory in a full
+ * table, and no call. BPF_F_MMAPABLE: buckets begin at a cache line, and the controller writes them word by word. Set at load; a
+ * power of two.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct xm_route_bucket);
+} xm_route_buckets SEC(".maps");
 
 /* Group prefix -> set of source prefixes. Set at load. */
 struct {
@@ -84,61 +97,75 @@ struct {
 	__array(values, struct xm_devmap);
 } xm_groups SEC(".maps");
 
-/* Counters of routes, by xm_route.counter. Set at load. */
+/* Index of a route's counters -> TTL: forwarded only if the TTL received is greater. Only for routes with XM_ROUTE_THRESHOLD. Set
+ * at load. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u32);
+} xm_route_thresholds SEC(".maps");
+
+/*
+ * Arrays of counters. Those of one CPU after those of the other, so that each CPU writes to lines of its own; the kernel's
+ * per-CPU array finds a value by a pointer that is another trip to memory. BPF_F_MMAPABLE: values begin at a page, hence at a
+ * line, and the controller reads them without a system call for each.
+ */
+
+/* CPU * xm_route_slots + route. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1024);
 	__type(key, __u32);
 	__type(value, struct xm_route_counters);
 } xm_route_stats SEC(".maps");
 
-/* Counters of vports. */
+/* Route. Set at load. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct xm_route_faults);
+} xm_route_fault_stats SEC(".maps");
+
+/* CPU * XM_MAX_VPORTS + vport. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, XM_MAX_VPORTS);
 	__type(key, __u32);
 	__type(value, struct xm_vport_counters);
 } xm_vport_stats SEC(".maps");
 
-/* One copy on its way to the driver. Source and group only where the copy is also counted by source. */
-struct xm_batch_entry {
-	__u32 counter;
-	__u32 bytes;
+/* Addresses of a copy that is also counted by source. */
+struct xm_batch_source {
 	__be32 source;
 	__be32 group;
-	__u16 iif;
-	__u16 flags;
 };
 
-/* What this CPU's egress program has let through since the driver was last called, and the port it is for. */
-struct xm_batch {
-	__u32 ifindex;
-	__u32 vport;
+/*
+ * What a CPU is busy with: the packet its ingress program has just asked the kernel to replicate, and what its egress program has
+ * let through since the driver was last called, with the port it is for.
+ */
+struct xm_cpu {
+	__u32 ifindex; /* of the batch's port; 0: none */
 	__u32 count;
 	struct xm_vport port;
-	__u32 pad;
-	struct xm_batch_entry entries[XM_BATCH_SIZE];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct xm_batch);
-} xm_batches SEC(".maps");
-
-/* What this CPU's ingress program has just asked the kernel to replicate. */
-struct xm_inflight {
-	__u32 counter;
+	__u64 mixed; /* not 0: the copies of the batch are not all of one route and length */
 	__u32 vport;
-};
+	__u32 inflight_counter;
+	__u32 inflight_vport;
+	__u32 pad[5];
+	struct xm_meta copies[XM_BATCH_SIZE];
+	struct xm_batch_source sources[XM_BATCH_SIZE];
+} __attribute__((aligned(64)));
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct xm_inflight);
-} xm_inflights SEC(".maps");
+/*
+ * By CPU. A global variable, no declared map: found by arithmetic alone, which every copy is spared a look-up by.
+ */
+struct xm_cpu xm_cpus[XM_MAX_CPUS];
 
 /* Id of the ingress program, so that the failures of others are not taken for ours. */
 struct {

@@ -8,6 +8,7 @@
 
 #include "abi.h"
 #include "bpf_base.h"
+#include "lookup.h"
 #include "maps.h"
 
 /* The parts of kernel structs that are read here; libbpf finds where they really are. */
@@ -23,13 +24,6 @@ struct bpf_prog {
 	struct bpf_prog_aux *aux;
 } __attribute__((preserve_access_index));
 
-static __always_inline struct xm_batch *this_batch(void)
-{
-	__u32 only = 0;
-
-	return bpf_map_lookup_elem(&xm_batches, &only);
-}
-
 static __always_inline struct xm_recent *recent_source(__be32 source, __be32 group, __u16 iif)
 {
 	struct xm_recent_key key = {.source = source, .group = group, .vport = iif, .class = XM_PUNT_NEW_SOURCE};
@@ -37,25 +31,29 @@ static __always_inline struct xm_recent *recent_source(__be32 source, __be32 gro
 	return bpf_map_lookup_elem(&xm_recent_flows, &key);
 }
 
-/* Counted when the kernel tells what became of it. */
-static __always_inline void note_copy(struct xm_batch *batch, const struct xm_meta *meta, const struct iphdr *ip, __u32 bytes)
+static __always_inline __u64 word_of(const struct xm_meta *meta)
 {
-	struct xm_batch_entry *entry = &batch->entries[batch->count & (XM_BATCH_SIZE - 1)];
-
-	batch->count++;
-	entry->counter = meta->counter;
-	entry->bytes = bytes;
-	entry->flags = meta->flags;
-	if (!(meta->flags & XM_ROUTE_LEARN))
-		return;
-	entry->source = ip->saddr;
-	entry->group = ip->daddr;
-	entry->iif = meta->iif;
+	return *(const __u64 *)meta;
 }
 
-static __noinline void count_by_source(const struct xm_batch_entry *entry, int was_sent)
+/* Counted when the kernel tells what became of it. */
+static __always_inline void note_copy(struct xm_cpu *cpu, const struct xm_meta *meta, const struct iphdr *ip)
 {
-	struct xm_recent *recent = recent_source(entry->source, entry->group, entry->iif);
+	__u32 place = cpu->count & (XM_BATCH_SIZE - 1);
+	__u64 word = word_of(meta);
+
+	cpu->count++;
+	*(__u64 *)&cpu->copies[place] = word;
+	cpu->mixed |= word ^ word_of(&cpu->copies[0]);
+	if (!iif_of(meta->flow))
+		return;
+	cpu->sources[place].source = ip->saddr;
+	cpu->sources[place].group = ip->daddr;
+}
+
+static __noinline void count_by_source(const struct xm_batch_source *from, const struct xm_meta *copy, int was_sent)
+{
+	struct xm_recent *recent = recent_source(from->source, from->group, iif_of(copy->flow));
 
 	if (!recent)
 		return;
@@ -64,97 +62,80 @@ static __noinline void count_by_source(const struct xm_batch_entry *entry, int w
 		return;
 	}
 	__sync_fetch_and_add(&recent->sent, 1);
-	__sync_fetch_and_add(&recent->sent_bytes, entry->bytes);
+	__sync_fetch_and_add(&recent->sent_bytes, copy->bytes);
 }
 
-/* Consecutive copies of one route and one fate. */
-struct xm_run {
-	__u32 counter;
-	__u32 copies;
-	__u32 bytes;
-};
-
-static __always_inline void count_sent(const struct xm_run *run)
+static __always_inline void count_copies(const struct xm_meta *copy, __u32 taken, __u32 failed)
 {
-	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &run->counter);
+	struct xm_route_counters *counters = route_counters(counter_of(copy->flow));
 
-	if (!flow)
+	if (!counters)
 		return;
-	flow->sent += run->copies;
-	flow->sent_bytes += run->bytes;
+	counters->sent += taken;
+	counters->sent_bytes += (__u64)taken * copy->bytes;
+	counters->failed += failed;
 }
 
-static __noinline void count_failed(const struct xm_batch_entry *entry, struct xm_vport_counters *stats)
+/* One by one: the batch is of several routes or lengths, or also counted by source. Returns the bytes the driver has taken. */
+static __noinline __u32 settle_singly(struct xm_cpu *cpu, __u32 taken, __u32 count)
 {
-	__u32 index = entry->counter;
-	struct xm_route_counters *flow = bpf_map_lookup_elem(&xm_route_stats, &index);
+	__u32 bytes = 0, i;
 
-	if (stats)
-		stats->drops[XM_DROP_XMIT]++;
-	if (flow)
-		flow->failed++;
-	if (entry->flags & XM_ROUTE_LEARN)
-		count_by_source(entry, 0);
-}
-
-/* The driver has taken the first `sent` copies of the batch. Called for every device of the machine, in every namespace. */
-static __always_inline void settle_batch(struct xm_batch *batch, int sent)
-{
-	__u32 vport = batch->vport, count = batch->count, bytes = 0, i;
-	struct xm_vport_counters *stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
-	__u32 taken = sent < 0 ? 0 : sent;
-	struct xm_run run = {};
-
-	/* The next copy looks its device up anew: it may be another port by then. */
-	batch->count = 0;
-	batch->ifindex = 0;
-	if (taken > count)
-		taken = count;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < XM_BATCH_SIZE; i++) {
-		struct xm_batch_entry *entry = &batch->entries[i];
+		const struct xm_meta *copy = &cpu->copies[i];
 
 		if (i >= count)
 			break;
-		if (i >= taken) {
-			count_failed(entry, stats);
-			continue;
-		}
-		if (run.copies && entry->counter != run.counter) {
-			count_sent(&run);
-			run.copies = run.bytes = 0;
-		}
-		run.counter = entry->counter;
-		run.copies++;
-		run.bytes += entry->bytes;
-		bytes += entry->bytes;
-		if (entry->flags & XM_ROUTE_LEARN)
-			count_by_source(entry, 1);
+		count_copies(copy, i < taken, i >= taken);
+		if (i < taken)
+			bytes += copy->bytes;
+		if (iif_of(copy->flow))
+			count_by_source(&cpu->sources[i], copy, i < taken);
 	}
-	if (run.copies)
-		count_sent(&run);
+	return bytes;
+}
+
+/* The driver has taken the first `sent` copies of the batch. Called for every device of the machine, in every namespace. */
+static __always_inline void settle_batch(struct xm_cpu *cpu, int sent)
+{
+	struct xm_vport_counters *stats = vport_counters(cpu->vport);
+	__u32 count = cpu->count, taken = sent < 0 ? 0 : sent, bytes;
+	const struct xm_meta *first = &cpu->copies[0];
+
+	if (taken > count)
+		taken = count;
+	if (cpu->mixed || iif_of(first->flow)) {
+		bytes = settle_singly(cpu, taken, count);
+	} else {
+		bytes = taken * first->bytes;
+		if (count)
+			count_copies(first, taken, count - taken);
+	}
+	/* The next copy looks its device up anew: it may be another port by then. */
+	cpu->ifindex = 0;
+	cpu->count = 0;
 	if (!stats)
 		return;
 	stats->tx_packets += taken;
 	stats->tx_bytes += bytes;
+	stats->drops[XM_DROP_XMIT] += count - taken;
 }
 
 static __always_inline void note_redirect_error(const struct bpf_prog *program)
 {
-	__u32 only = 0, index, vport;
+	__u32 only = 0;
 	__u32 *self = bpf_map_lookup_elem(&xm_self, &only);
-	struct xm_inflight *inflight = bpf_map_lookup_elem(&xm_inflights, &only);
 	struct xm_vport_counters *stats;
-	struct xm_route_counters *flow;
+	struct xm_route_faults *faults;
+	struct xm_cpu *cpu = this_cpu();
 
-	if (!self || !inflight || program->aux->id != *self)
+	if (!self || program->aux->id != *self)
 		return;
-	index = inflight->counter;
-	vport = inflight->vport;
-	flow = bpf_map_lookup_elem(&xm_route_stats, &index);
-	stats = bpf_map_lookup_elem(&xm_vport_stats, &vport);
-	if (flow)
-		flow->redirect_errors++;
+	faults = route_faults(cpu->inflight_counter);
+	stats = vport_counters(cpu->inflight_vport);
+	if (faults)
+		__sync_fetch_and_add(&faults->redirect_errors, 1);
 	if (stats)
 		stats->drops[XM_DROP_REDIRECT]++;
 }

@@ -17,11 +17,8 @@ constexpr int KERNEL_ENOTSUPP = 524;
 // The only flag the kernel's batch update accepts.
 constexpr uint32_t BATCH_FLAGS = BPF_F_LOCK;
 constexpr uint32_t CHUNK = 8192;
-// Values of all CPUs wait for their sum in a buffer of so many entries: it should stay in the cache.
-constexpr uint32_t SUM_CHUNK = 1024;
 // A hash bucket that holds more than the chunk stops a batch read: rare from here on.
 constexpr uint32_t SMALLEST_CHUNK = 64;
-constexpr size_t WORD_BYTES = sizeof(uint64_t);
 // Bound on restarts by concurrent deletion, per element that the map can hold.
 constexpr uint64_t STEPS_PER_ENTRY = 4;
 
@@ -101,10 +98,10 @@ Entries readOneByOne(const MapHandle& map, uint32_t limit) {
 class BatchReader {
  public:
   // The position is a bucket number for hashes and a key for everything else.
-  BatchReader(const MapHandle& map, uint32_t chunk)
+  explicit BatchReader(const MapHandle& map)
       : map_(map),
         position_(std::max<size_t>(map.keySize, sizeof(uint32_t))),
-        chunk_(std::clamp<uint32_t>(map.maxEntries, SMALLEST_CHUNK, chunk)) {}
+        chunk_(std::clamp<uint32_t>(map.maxEntries, SMALLEST_CHUNK, CHUNK)) {}
 
   // 0: more may follow; -ENOENT: that was all; other negative errno: failed.
   int readChunk() {
@@ -144,25 +141,6 @@ class BatchReader {
   uint32_t chunk_;
 };
 
-// Appends at most `limit` entries to the sums.
-void addUp(const MapHandle& map, const Entries& entries, uint32_t limit, Sums& sums) {
-  const uint32_t count = std::min(entries.count, limit);
-  const size_t words = map.valueSize / WORD_BYTES;
-  const size_t perEntry = map.valueBytes / WORD_BYTES;
-  const size_t first = sums.values.size();
-  sums.keys.insert(sums.keys.end(), entries.keys.begin(), entries.keys.begin() + static_cast<size_t>(count) * map.keySize);
-  sums.values.resize(first + count * words);
-  // Storage of a vector is aligned for any scalar, and values are whole words.
-  const auto* from = reinterpret_cast<const uint64_t*>(entries.values.data());
-  uint64_t* to = sums.values.data() + first;
-  for (uint32_t entry = 0; entry < count; entry++, from += perEntry, to += words) {
-    std::memcpy(to, from, words * WORD_BYTES);
-    for (size_t at = words; at < perEntry; at += words)
-      for (size_t word = 0; word < words; word++) to[word] += from[at + word];
-  }
-  sums.count += count;
-}
-
 }  // namespace
 
 void updateMany(const MapHandle& map, const uint8_t* keys, const uint8_t* values, uint32_t count, uint32_t flags) {
@@ -196,7 +174,7 @@ uint32_t deleteMany(const MapHandle& map, const uint8_t* keys, uint32_t count) {
 }
 
 Entries readAll(const MapHandle& map, uint32_t limit) {
-  BatchReader reader(map, CHUNK);
+  BatchReader reader(map);
   while (reader.found.count < limit) {
     const int error = reader.readChunk();
     if (error == -ENOENT) break;
@@ -209,31 +187,6 @@ Entries readAll(const MapHandle& map, uint32_t limit) {
   }
   if (reader.found.count > limit) reader.truncate(limit);
   return std::move(reader.found);
-}
-
-Sums sumPerCpu(const MapHandle& map, uint32_t limit) {
-  const std::string operation = "add up the CPUs' values of map " + map.name;
-  if (!isPerCpu(map.type) || map.valueSize == 0 || map.valueSize % WORD_BYTES != 0) fail(EINVAL, operation);
-  Sums sums;
-  const uint32_t likely = std::min(limit, map.maxEntries);
-  sums.keys.reserve(static_cast<size_t>(likely) * map.keySize);
-  sums.values.reserve(static_cast<size_t>(likely) * (map.valueSize / WORD_BYTES));
-  BatchReader reader(map, SUM_CHUNK);
-  while (sums.count < limit) {
-    const int error = reader.readChunk();
-    const bool delivered = error == 0 || error == -ENOENT;
-    if (error == -ENOSPC) {
-      reader.growChunk();
-    } else if (!delivered && error != -EINTR) {
-      if (sums.count > 0 || !lacksBatch(error)) fail(-error, operation);
-      addUp(map, readOneByOne(map, limit), limit, sums);
-      break;
-    }
-    if (delivered) addUp(map, reader.found, limit - sums.count, sums);
-    if (error == -ENOENT) break;
-    reader.truncate(0);
-  }
-  return sums;
 }
 
 std::vector<uint8_t> readKeys(const MapHandle& map) {

@@ -16,13 +16,6 @@ struct Entries {
   uint32_t count = 0;
 };
 
-// Of a per-CPU map: every 64-bit word of a value, added up over the CPUs.
-struct Sums {
-  std::vector<uint8_t> keys;
-  std::vector<uint64_t> values;
-  uint32_t count = 0;
-};
-
 // All or a SystemFailure with `processed`: so many elements, from the first, are written.
 void updateMany(const MapHandle& map, const uint8_t* keys, const uint8_t* values, uint32_t count, uint32_t flags);
 
@@ -32,9 +25,6 @@ uint32_t deleteMany(const MapHandle& map, const uint8_t* keys, uint32_t count);
 
 // At most `limit` entries.
 Entries readAll(const MapHandle& map, uint32_t limit);
-
-// At most `limit` entries of a per-CPU map whose values are 64-bit words; EINVAL for any other.
-Sums sumPerCpu(const MapHandle& map, uint32_t limit);
 
 // All keys, concatenated, by get_next_key.
 std::vector<uint8_t> readKeys(const MapHandle& map);

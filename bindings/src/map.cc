@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "async.h"
 #include "map-batch.h"
+#include "map-memory.h"
 
 namespace xmcast {
 namespace {
@@ -73,7 +74,8 @@ void BpfMap::define(Napi::Env env, Napi::Object exports) {
                                                      InstanceMethod<&BpfMap::updateBatch>("updateBatch"),
                                                      InstanceMethod<&BpfMap::deleteBatch>("deleteBatch"),
                                                      InstanceMethod<&BpfMap::lookupBatch>("lookupBatch"),
-                                                     InstanceMethod<&BpfMap::sumOverCpus>("sumPerCpu"),
+                                                     InstanceMethod<&BpfMap::sumOverBlocks>("sumBlocks"),
+                                                     InstanceMethod<&BpfMap::words>("words"),
                                                      InstanceMethod<&BpfMap::keys>("keys"),
                                                      InstanceMethod<&BpfMap::pin>("pin"),
                                                      InstanceMethod<&BpfMap::close>("close"),
@@ -266,20 +268,29 @@ Napi::Value BpfMap::lookupBatch(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value BpfMap::sumOverCpus(const Napi::CallbackInfo& info) {
+Napi::Value BpfMap::sumOverBlocks(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     const auto map = map_.require("read a closed map");
-    const uint32_t limit = maxEntriesOption(info[0]);
-    auto sums = std::make_shared<Sums>();
+    const Napi::Object options = objectArgument(info[0], "options");
+    const uint32_t blocks = uint32Argument(options.Get("blocks"), "blocks");
+    const uint32_t entries = uint32Argument(options.Get("entries"), "entries");
+    auto sums = std::make_shared<std::vector<uint64_t>>();
     return runAsync(
-        info.Env(), [map, limit, sums] { *sums = sumPerCpu(*map, limit); },
-        [sums](Napi::Env env) -> Napi::Value {
-          Napi::Object result = Napi::Object::New(env);
-          result.Set("count", sums->count);
-          result.Set("keys", adoptAsUint8Array(env, std::move(sums->keys)));
-          result.Set("values", adoptAsBigUint64Array(env, std::move(sums->values)));
-          return result;
-        });
+        info.Env(), [map, blocks, entries, sums] { *sums = sumBlocks(*map, blocks, entries); },
+        [sums](Napi::Env env) -> Napi::Value { return adoptAsBigUint64Array(env, std::move(*sums)); });
+  });
+}
+
+Napi::Value BpfMap::words(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& map = map_.require("map the memory of a closed map");
+    auto memory = std::make_unique<MapMemory>(*map);
+    const size_t count = memory->wordCount();
+    uint64_t* const first = memory->words();
+    MapMemory* const owned = memory.release();
+    const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
+        info.Env(), first, count * sizeof(uint64_t), [](Napi::Env, void*, MapMemory* gone) { delete gone; }, owned);
+    return Napi::BigUint64Array::New(info.Env(), count, buffer, 0, napi_biguint64_array);
   });
 }
 

@@ -56,7 +56,8 @@ class BpfMap : public Napi::ObjectWrap<BpfMap> {
   Napi::Value updateBatch(const Napi::CallbackInfo& info);
   Napi::Value deleteBatch(const Napi::CallbackInfo& info);
   Napi::Value lookupBatch(const Napi::CallbackInfo& info);
-  Napi::Value sumOverCpus(const Napi::CallbackInfo& info);
+  Napi::Value sumOverBlocks(const Napi::CallbackInfo& info);
+  Napi::Value words(const Napi::CallbackInfo& info);
   Napi::Value keys(const Napi::CallbackInfo& info);
   void pin(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);

@@ -1,5 +1,6 @@
 #include "ring-buffer.h"
 
+#include <cstring>
 #include <utility>
 
 #include "arguments.h"
@@ -10,7 +11,24 @@ namespace xmcast {
 namespace {
 
 constexpr uint32_t DEFAULT_MAX_BATCH = 256;
-constexpr uint32_t DEFAULT_MAX_PENDING = 8192;
+constexpr uint32_t DEFAULT_MAX_PENDING = 65536;
+
+// One buffer for all of them, of which each is a view: a buffer of its own costs more than all else that is done with a record.
+Napi::Array recordsOf(Napi::Env env, const RingBufferPump::Batch& batch) {
+  size_t bytes = 0;
+  for (const auto& record : batch) bytes += record.size();
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
+  Napi::Array records = Napi::Array::New(env, batch.size());
+  size_t offset = 0;
+  for (uint32_t i = 0; i < batch.size(); i++) {
+    const auto& record = batch[i];
+    memcpy(static_cast<uint8_t*>(buffer.Data()) + offset, record.data(), record.size());
+    records.Set(i, Napi::Uint8Array::New(env, record.size(), buffer, offset));
+    offset += record.size();
+  }
+  return records;
+}
+
 
 RingBufferPump::Limits limitsArgument(const Napi::Value& value) {
   RingBufferPump::Limits limits{DEFAULT_MAX_BATCH, DEFAULT_MAX_PENDING};
@@ -85,9 +103,7 @@ void RingBufferReader::deliver(Napi::Env env, Napi::Function callback, Shared* s
   shared->pump->taken(owned->size());
   Napi::HandleScope scope(env);
   reportThrown(env, [&] {
-    Napi::Array records = Napi::Array::New(env, owned->size());
-    for (uint32_t i = 0; i < owned->size(); i++) records.Set(i, toUint8Array(env, (*owned)[i].data(), (*owned)[i].size()));
-    callback.Call({records});
+    callback.Call({recordsOf(env, *owned)});
   });
 }
 

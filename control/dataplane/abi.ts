@@ -2,70 +2,18 @@
  * The structs shared with the eBPF programs, as their BTF declares them: names looked up once, offsets never written down here.
  * Refuses an object that lacks anything this controller needs. Knows layouts only, no meaning.
  */
-import { endianness } from 'node:os';
-import type { BtfLayout, BtfMember, BtfStruct } from '#bindings';
-import { XmcastError } from '../errors';
+import type { BtfLayout } from '#bindings';
 import type { RouteKey } from '../mrib/route';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
 import { PUNT_CLASSES } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
+import { Layout, LITTLE_ENDIAN, mismatch, WORD_BYTES, WordReader } from './layout';
 
-const LITTLE_ENDIAN = endianness() === 'LE';
-const WORD_BYTES = 8;
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
+/** A packet with a TTL of 1 has nothing left to decrement. */
+const SMALLEST_TTL = 2;
 /** Of a source prefix key: the set is matched whole. */
 const SET_BITS = 32;
-
-function mismatch(what: string): XmcastError {
-  return new XmcastError('XM_BPF_LOAD', `read the layout of the eBPF object: ${what}`, {
-    hint: 'The object and the controller are of different versions: build both from the same tree with deploy/bootstrap.sh.',
-  });
-}
-
-/** One struct of the ABI: writes and reads members by name. */
-class Layout {
-  readonly size: number;
-  readonly #members: ReadonlyMap<string, BtfMember>;
-  readonly #name: string;
-
-  constructor(btf: BtfLayout, name: string) {
-    const struct: BtfStruct | undefined = btf.structs[name];
-    if (struct === undefined) throw mismatch(`struct ${name} is missing`);
-    this.size = struct.size;
-    this.#name = name;
-    this.#members = new Map(struct.members.map((member) => [member.name, member]));
-  }
-
-  member(name: string): BtfMember {
-    const member = this.#members.get(name);
-    if (member === undefined) throw mismatch(`struct ${this.#name} has no member ${name}`);
-    return member;
-  }
-
-  /** Unsigned members of 1, 2 or 4 bytes, and 8 bytes from a bigint. */
-  write(values: Readonly<Record<string, number | bigint>>): Uint8Array {
-    const bytes = new Uint8Array(this.size);
-    this.writeAt(new DataView(bytes.buffer), 0, values);
-    return bytes;
-  }
-
-  /** As the `index`-th of many. Members not named stay as they are. */
-  writeAt(view: DataView, index: number, values: Readonly<Record<string, number | bigint>>): void {
-    for (const name in values) {
-      const value = values[name];
-      if (value !== undefined) writeMember(view, index * this.size, this.member(name), value);
-    }
-  }
-}
-
-/** `at`: where the struct begins. */
-function writeMember(view: DataView, at: number, member: BtfMember, value: number | bigint): void {
-  const offset = at + member.offset;
-  if (typeof value === 'bigint') view.setBigUint64(offset, value, LITTLE_ENDIAN);
-  else if (member.size === 1) view.setUint8(offset, value);
-  else if (member.size === 2) view.setUint16(offset, value, LITTLE_ENDIAN);
-  else view.setUint32(offset, value, LITTLE_ENDIAN);
-}
 
 export interface InstalledRoute {
   readonly counter: number;
@@ -77,50 +25,84 @@ export interface InstalledRoute {
   readonly ttlThreshold: number;
 }
 
+/** Offsets in 64-bit words, within a bucket. Keys follow each other, and so do routes. */
+export interface IndexLayout {
+  readonly slots: number;
+  readonly bucketWords: number;
+  readonly firstKey: number;
+  readonly firstRoute: number;
+  /** Of the hash. */
+  readonly firstFactor: number;
+  readonly secondFactor: number;
+  readonly fold: number;
+}
+
 export class Abi {
   readonly dropReasons: readonly string[];
   readonly maxVports: number;
+  readonly maxCpus: number;
   /** Interface indexes below this are looked up without hashing. */
   readonly fastPorts: number;
   readonly #btf: BtfLayout;
   readonly #iifNone: number;
   readonly #learn: number;
+  readonly #threshold: number;
+  readonly #bits: { readonly counter: number; readonly iif: number; readonly group: number; readonly copies: number };
   readonly #newSource: number;
   readonly #noRoute: number;
   readonly #portKey: Layout;
+  readonly #port: Layout;
   readonly #vport: Layout;
   readonly #routeKey: Layout;
   readonly #groupPrefix: Layout;
   readonly #sourcePrefix: Layout;
   readonly #route: Layout;
+  readonly #bucket: Layout;
   readonly #policer: Layout;
   readonly #recentKey: Layout;
   readonly #recent: Layout;
   readonly #punt: Layout;
+  /** Looked up once: there may be fifty thousand a second. */
+  readonly #puntOffsets: Readonly<Record<'captured' | 'puntClass' | 'vport' | 'frameBytes', number>>;
   readonly #routeCounters: WordReader;
+  readonly #routeFaults: WordReader;
   readonly #vportCounters: WordReader;
 
   constructor(btf: BtfLayout) {
     this.#btf = btf;
     this.maxVports = this.constant('XM_MAX_VPORTS');
+    this.maxCpus = this.constant('XM_MAX_CPUS');
     this.fastPorts = this.constant('XM_FAST_PORTS');
     this.#iifNone = this.constant('XM_IIF_NONE');
     this.#learn = this.constant('XM_ROUTE_LEARN');
+    this.#threshold = this.constant('XM_ROUTE_THRESHOLD');
+    this.#bits = {
+      counter: this.constant('XM_ROUTE_COUNTER_BITS'),
+      iif: this.constant('XM_ROUTE_IIF_BITS'),
+      group: this.constant('XM_ROUTE_GROUP_BITS'),
+      copies: this.constant('XM_ROUTE_COPIES_BITS'),
+    };
     this.#newSource = this.constant('XM_PUNT_NEW_SOURCE');
     this.#noRoute = this.constant('XM_PUNT_NO_ROUTE');
     this.dropReasons = namesOf(btf, 'xm_drop_reason', 'XM_DROP_');
     checkPuntClasses(namesOf(btf, 'xm_punt_class', 'XM_PUNT_'));
     this.#portKey = new Layout(btf, 'xm_port_key');
+    this.#port = new Layout(btf, 'xm_port');
     this.#vport = new Layout(btf, 'xm_vport');
     this.#routeKey = new Layout(btf, 'xm_route_key');
     this.#groupPrefix = new Layout(btf, 'xm_group_prefix');
     this.#sourcePrefix = new Layout(btf, 'xm_source_prefix');
     this.#route = new Layout(btf, 'xm_route');
+    this.#bucket = new Layout(btf, 'xm_route_bucket');
+    if (this.#route.size !== WORD_BYTES || this.#routeKey.size !== WORD_BYTES) throw mismatch('a route or its key is not one 64-bit word');
     this.#policer = new Layout(btf, 'xm_policer_config');
     this.#recentKey = new Layout(btf, 'xm_recent_key');
     this.#recent = new Layout(btf, 'xm_recent');
     this.#punt = new Layout(btf, 'xm_punt');
+    const offsetOf = (name: string): number => this.#punt.member(name).offset;
+    this.#puntOffsets = { captured: offsetOf('captured_bytes'), puntClass: offsetOf('class'), vport: offsetOf('vport'), frameBytes: offsetOf('frame_bytes') };
     this.#routeCounters = new WordReader(new Layout(btf, 'xm_route_counters'));
+    this.#routeFaults = new WordReader(new Layout(btf, 'xm_route_faults'));
     this.#vportCounters = new WordReader(new Layout(btf, 'xm_vport_counters'));
     this.#lookUpMembers();
   }
@@ -128,15 +110,17 @@ export class Abi {
   /** Members are looked up where they are used: used once here, so that one that is missing stops the start and not the running daemon. */
   #lookUpMembers(): void {
     const macAddress = new Uint8Array(6);
+    const port = { vport: 0, name: '', ifindex: 0, macAddress, mtu: 0, ttlThreshold: 1 };
     this.portKey(0);
-    this.vport({ vport: 0, name: '', ifindex: 0, macAddress, mtu: 0, ttlThreshold: 1 });
+    this.port(port);
+    this.vport(port);
     this.routeKey(0, 0);
     this.groupPrefix({ address: 0, length: 0 });
     this.sourcePrefix(0, { address: 0, length: 0 });
     this.route({ counter: 0, group: 0, incoming: undefined, copies: 0, learn: false, ttlThreshold: 0 });
     this.newSourceKey(0, 0, 0);
     this.readRecent(new Uint8Array(this.#recent.size));
-    this.readRouteCounters(new BigUint64Array(0), 0);
+    this.readRouteCounters(new BigUint64Array(0), new BigUint64Array(0), 0);
     this.readVportCounters(new BigUint64Array(0), 0);
     this.readPunt(new Uint8Array(this.#punt.size));
   }
@@ -149,6 +133,15 @@ export class Abi {
 
   portKey(ifindex: number): Uint8Array {
     return this.#portKey.write({ ifindex });
+  }
+
+  port({ vport, ttlThreshold }: Pick<PortSpec, 'vport' | 'ttlThreshold'>): Uint8Array {
+    return this.#port.write({ vport, ttl_minimum: Math.max(ttlThreshold, SMALLEST_TTL) });
+  }
+
+  /** The value for an interface that is no port. */
+  get noPort(): Uint8Array {
+    return new Uint8Array(this.#port.size);
   }
 
   vport(port: PortSpec): Uint8Array {
@@ -185,6 +178,20 @@ export class Abi {
     return bytes;
   }
 
+  /** Of the buckets in which routes are found first. */
+  get routeIndex(): IndexLayout {
+    const word = (name: string): number => this.#bucket.member(name).offset / WORD_BYTES;
+    return {
+      slots: this.constant('XM_INDEX_SLOTS'),
+      bucketWords: this.#bucket.size / WORD_BYTES,
+      firstKey: word('keys'),
+      firstRoute: word('routes'),
+      firstFactor: this.constant('XM_INDEX_FIRST_FACTOR'),
+      secondFactor: this.constant('XM_INDEX_SECOND_FACTOR'),
+      fold: this.constant('XM_INDEX_FOLD'),
+    };
+  }
+
   get routeBytes(): number {
     return this.#route.size;
   }
@@ -197,14 +204,19 @@ export class Abi {
 
   /** As the `index`-th of many. */
   writeRoute(view: DataView, index: number, route: InstalledRoute): void {
+    const { counter, group, copies } = this.#bits;
+    const flags = (route.learn ? this.#learn : 0) | (route.ttlThreshold > 0 ? this.#threshold : 0);
+    // What nothing comes in by may go out by all vports, one more than there is room for; nothing will.
+    const possibleCopies = Math.min(route.copies, 2 ** copies - 1);
     this.#route.writeAt(view, index, {
-      counter: route.counter,
-      group: route.group,
-      iif: route.incoming ?? this.#iifNone,
-      copies: route.copies,
-      flags: route.learn ? this.#learn : 0,
-      ttl_threshold: route.ttlThreshold,
+      flow: route.counter + (route.incoming ?? this.#iifNone) * 2 ** counter,
+      out: route.group + possibleCopies * 2 ** group + flags * 2 ** (group + copies),
     });
+  }
+
+  /** Of each kind there can be so many, numbered from 0: a route has no room for more. */
+  get routeLimits(): { readonly counters: number; readonly groups: number } {
+    return { counters: 2 ** this.#bits.counter, groups: 2 ** this.#bits.group };
   }
 
   policer({ ratePps, burst }: { readonly ratePps: number; readonly burst: number }): Uint8Array {
@@ -239,14 +251,14 @@ export class Abi {
     return { first: this.#routeCounters.word('packets'), stride: this.#routeCounters.words };
   }
 
-  /** `words`: of many routes, each summed over the CPUs. */
-  readRouteCounters(words: BigUint64Array, index: number): RouteCounters {
+  /** `words`, `faults`: of many routes, each summed over the CPUs. */
+  readRouteCounters(words: BigUint64Array, faults: BigUint64Array, index: number): RouteCounters {
     const read = (name: string): bigint => this.#routeCounters.read(words, index, name);
     return {
       ...copyCounters(read),
-      redirectErrors: read('redirect_errors'),
+      redirectErrors: this.#routeFaults.read(faults, index, 'redirect_errors'),
       wrongInterface: read('wrong_interface'),
-      ttlDrops: read('ttl_drops'),
+      ttlDrops: this.#routeFaults.read(faults, index, 'ttl_drops'),
     };
   }
 
@@ -276,17 +288,15 @@ export class Abi {
   readPunt(record: Uint8Array): Punt | undefined {
     if (record.length < this.#punt.size) return undefined;
     const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
-    const u16 = (name: string): number => view.getUint16(this.#punt.member(name).offset, LITTLE_ENDIAN);
-    const u32 = (name: string): number => view.getUint32(this.#punt.member(name).offset, LITTLE_ENDIAN);
-    const captured = u32('captured_bytes');
-    const puntClass: PuntClass | undefined = PUNT_CLASSES[u16('class')];
+    const at = this.#puntOffsets;
+    const captured = view.getUint32(at.captured, LITTLE_ENDIAN);
+    const puntClass: PuntClass | undefined = PUNT_CLASSES[view.getUint16(at.puntClass, LITTLE_ENDIAN)];
     if (puntClass === undefined || this.#punt.size + captured > record.length) return undefined;
     return {
       class: puntClass,
-      vport: u16('vport'),
-      timeNs: view.getBigUint64(this.#punt.member('time_ns').offset, LITTLE_ENDIAN),
+      vport: view.getUint16(at.vport, LITTLE_ENDIAN),
       frame: record.subarray(this.#punt.size, this.#punt.size + captured),
-      frameBytes: u32('frame_bytes'),
+      frameBytes: view.getUint32(at.frameBytes, LITTLE_ENDIAN),
     };
   }
 }
@@ -309,32 +319,6 @@ function copyCounters(read: (member: string) => bigint): CopyCounters {
     failed: read('failed'),
     dropped: read('dropped'),
   };
-}
-
-/** Finds 64-bit members among the words of many structs that lie one behind the other. */
-class WordReader {
-  /** Of one struct. */
-  readonly words: number;
-  readonly #layout: Layout;
-
-  constructor(layout: Layout) {
-    if (layout.size % WORD_BYTES !== 0) throw mismatch('counters are not made of 64-bit words');
-    this.#layout = layout;
-    this.words = layout.size / WORD_BYTES;
-  }
-
-  word(name: string): number {
-    return this.#layout.member(name).offset / WORD_BYTES;
-  }
-
-  read(words: BigUint64Array, index: number, name: string): bigint {
-    return words[index * this.words + this.word(name)] ?? 0n;
-  }
-
-  readAll(words: BigUint64Array, index: number, name: string): readonly bigint[] {
-    const first = index * this.words + this.word(name);
-    return Array.from({ length: this.#layout.member(name).elements }, (_, i) => words[first + i] ?? 0n);
-  }
 }
 
 /** Names of an enum's members by value, without prefix, lower case; the closing _MAX is left out. */

@@ -35,8 +35,6 @@ export interface RouteProblem extends RouteKey {
 export interface Punt {
   readonly class: PuntClass;
   readonly vport: VportId;
-  /** CLOCK_MONOTONIC. */
-  readonly timeNs: bigint;
   /** From the Ethernet header on; may be shorter than the frame was. */
   readonly frame: Uint8Array;
   readonly frameBytes: number;
@@ -124,11 +122,15 @@ export interface Dataplane {
   setPort(port: PortSpec): Promise<void>;
   /** Idempotent; also when the device is gone already. */
   removePort(vport: VportId): Promise<void>;
+  /** From the next packet on. */
+  setPolicers(policers: Readonly<Record<PuntClass, PolicerSettings>>): void;
   /**
    * Writes the changes in order, synchronously: meant for some hundreds. Each is atomic: packets see the old route or the new one. Where
    * one route changes several times only the last may be written. Returns those that were refused.
    */
   applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[];
+  /** When this route was installed, by nameOf(); a change of it does not count. undefined while it is not there. */
+  installedAtMs(name: string): number | undefined;
   /** Reads every counter, off the event loop. */
   readCounters(): Promise<CounterSnapshot>;
   /**

@@ -11,13 +11,14 @@ import type {
 } from './api';
 import { CounterSlots } from './counter-slots';
 import { BpfCounterSnapshot } from './counter-snapshot';
+import { CounterStore } from './counter-store';
 import { Handover } from './handover';
-import { u32Keys } from './keys';
-import { loadForwarder, pinForwarder, type Forwarder } from './loader';
+import { loadForwarder, writePolicers, pinForwarder, type Forwarder } from './loader';
 import { PinFolder } from './pin-folder';
 import { PrefixRoutes } from './prefix-routes';
 import { PortTable } from './ports';
 import { outerEntries, Replication } from './replication';
+import { RouteIndex } from './route-index';
 import { RouteTable } from './routes';
 
 export interface BpfDataplaneOptions {
@@ -58,11 +59,12 @@ export class BpfDataplane implements Dataplane {
   readonly #routes: RouteTable;
   readonly #slots: CounterSlots;
   readonly #handover: Handover;
-  readonly #routeStats: BpfMap;
-  readonly #vportStats: BpfMap;
+  readonly #counters: CounterStore;
   readonly #resender: BpfProgram;
   readonly #recentFlows: BpfMap;
   #reader: RingBufferReader | undefined;
+  /** There were no others, so only these have counted. */
+  #highestVport = 0;
   #closed = false;
 
   private constructor(options: BpfDataplaneOptions, { forwarder, pins, ports, replication }: Parts) {
@@ -74,14 +76,15 @@ export class BpfDataplane implements Dataplane {
     this.#ports = ports;
     this.#replication = replication;
     this.dropReasons = abi.dropReasons;
-    this.#routeStats = object.map('xm_route_stats');
-    this.#vportStats = object.map('xm_vport_stats');
+    this.#counters = new CounterStore(object);
     this.#resender = object.program('xm_resend');
     this.#recentFlows = object.map('xm_recent_flows');
-    this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slots) => this.#zero(slots));
+    this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slots) => this.#counters.zero(slots));
     this.#handover = new Handover(abi, object.map('xm_recent_flows'));
     this.#routes = new RouteTable(abi, {
       map: object.map('xm_routes'),
+      index: new RouteIndex(abi.routeIndex, object.map('xm_route_buckets').words()),
+      thresholds: object.map('xm_route_thresholds'),
       ranges: new PrefixRoutes(abi, { groups: object.map('xm_group_prefixes'), sources: object.map('xm_source_prefixes') }),
       groups: replication.pool,
       slots: this.#slots,
@@ -110,11 +113,16 @@ export class BpfDataplane implements Dataplane {
 
   async setPort(port: PortSpec): Promise<void> {
     if (port.vport < 1 || port.vport >= this.#abi.maxVports) throw new RangeError(`vport ${port.vport} is not within 1 to ${this.#abi.maxVports - 1}`);
+    this.#highestVport = Math.max(this.#highestVport, port.vport);
     if (await this.#ports.set(port)) this.#replication.rewrite(port.vport);
   }
 
   async removePort(vport: VportId): Promise<void> {
     await this.#ports.remove(vport);
+  }
+
+  setPolicers(policers: Readonly<Record<PuntClass, PolicerSettings>>): void {
+    writePolicers(this.#forwarder, policers);
   }
 
   applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[] {
@@ -123,20 +131,22 @@ export class BpfDataplane implements Dataplane {
     return problems;
   }
 
+  installedAtMs(name: string): number | undefined {
+    return this.#routes.entry(name)?.installedAtMs;
+  }
+
   async readCounters(): Promise<CounterSnapshot> {
     this.#handover.settle(this.#options.nowMs());
     const { serial } = this.#routes;
-    const [routeStats, vportStats] = await Promise.all([
-      this.#routeStats.sumPerCpu({ maxEntries: this.#slots.span }),
-      this.#vportStats.sumPerCpu({ maxEntries: this.#options.ports + 1 }),
-    ]);
+    const words = await this.#counters.read(this.#slots.span, this.#highestVport + 1);
     return new BpfCounterSnapshot({
       abi: this.#abi,
       routes: this.#routes,
       handover: this.#handover,
       serial,
-      routeWords: routeStats.values,
-      vportWords: vportStats.values,
+      routeWords: words.routes,
+      faultWords: words.faults,
+      vportWords: words.vports,
     });
   }
 
@@ -173,10 +183,6 @@ export class BpfDataplane implements Dataplane {
       const punts = records.map((record) => this.#abi.readPunt(record)).filter((punt) => punt !== undefined);
       if (!this.#closed) this.#options.onPunts(punts);
     });
-  }
-
-  #zero(slots: readonly number[]): void {
-    this.#routeStats.updateMany(u32Keys(slots), new Uint8Array(slots.length * this.#routeStats.valueBytes), slots.length);
   }
 }
 

@@ -21,6 +21,7 @@ export interface SnapshotParts {
   readonly serial: number;
   /** By counter slot and by vport, summed over the CPUs. */
   readonly routeWords: BigUint64Array;
+  readonly faultWords: BigUint64Array;
   readonly vportWords: BigUint64Array;
 }
 
@@ -32,10 +33,10 @@ export class BpfCounterSnapshot implements CounterSnapshot {
   }
 
   route(name: string): RouteCounters | undefined {
-    const { abi, routes, handover, serial, routeWords } = this.#parts;
+    const { abi, routes, handover, serial, routeWords, faultWords } = this.#parts;
     const entry = routes.entry(name);
     if (entry === undefined || entry.serial > serial) return undefined;
-    return handover.corrected(entry, abi.readRouteCounters(routeWords, entry.counter));
+    return handover.corrected(entry, abi.readRouteCounters(routeWords, faultWords, entry.counter));
   }
 
   vport(vport: VportId): VportCounters | undefined {

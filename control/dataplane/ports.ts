@@ -55,14 +55,13 @@ export class PortTable {
   async set(spec: PortSpec): Promise<boolean> {
     const before = this.#attached.get(spec.vport);
     if (before !== undefined && before.spec.ifindex === spec.ifindex) {
-      this.#maps.vports.update(u32Key(spec.vport), this.#abi.vport(spec));
+      this.#describe(spec);
       this.#attached.set(spec.vport, { ...before, spec });
       return false;
     }
     await this.remove(spec.vport);
     // Maps before programs: a program must never run over a port that is not in them.
-    this.#maps.vports.update(u32Key(spec.vport), this.#abi.vport(spec));
-    this.#name(spec.ifindex, spec.vport);
+    this.#describe(spec);
     try {
       this.#attached.set(spec.vport, await this.#attach(spec));
     } catch (error) {
@@ -73,14 +72,16 @@ export class PortTable {
   }
 
   /** From now on this device is that vport to the programs. */
-  #name(ifindex: number, vport: VportId): void {
-    this.#maps.ports.update(this.#abi.portKey(ifindex), u32Key(vport));
-    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), u32Key(vport));
+  #describe(spec: PortSpec): void {
+    const { vport, ifindex } = spec;
+    this.#maps.vports.update(u32Key(vport), this.#abi.vport(spec));
+    this.#maps.ports.update(this.#abi.portKey(ifindex), this.#abi.port(spec));
+    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), this.#abi.port(spec));
   }
 
   #forget(ifindex: number): void {
     this.#maps.ports.delete(this.#abi.portKey(ifindex));
-    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), u32Key(0));
+    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), this.#abi.noPort);
   }
 
   async #attach(spec: PortSpec): Promise<AttachedPort> {

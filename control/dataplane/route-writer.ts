@@ -1,11 +1,13 @@
 /**
- * Routes on their way into the map: encodes many side by side and hands them to the kernel in one call. Goes on behind an element that
- * was refused. Ranges go one by one to their own tables. Knows the bytes of a route, not what it stands for.
+ * Routes on their way into the maps: encodes many side by side, hands them to the kernel in one call and then to the index. Goes on behind an element that
+ * was refused. Ranges, and routes with a TTL threshold of their own, go one by one: they have tables beside. Knows the bytes of a route, not what it stands for.
  */
 import type { BpfMap } from '#bindings';
 import { isRange, rangeOf, type RouteKey, type WantedRoute } from '../mrib/route';
 import type { Abi, InstalledRoute } from './abi';
+import { u32Key } from './keys';
 import type { PrefixRoutes } from './prefix-routes';
+import { NO_PLACE, type RouteIndex } from './route-index';
 
 /** About half a millisecond of the event loop. */
 const SLICE = 1024;
@@ -17,58 +19,106 @@ export interface WritableRoute {
   readonly group: number;
 }
 
+export interface RouteMaps {
+  /** All routes but ranges. */
+  readonly map: BpfMap;
+  readonly index: RouteIndex;
+  /** By counter slot. What a route has left behind there is written over before a later one is looked up. */
+  readonly thresholds: BpfMap;
+  readonly ranges: PrefixRoutes;
+}
+
 /** By place in what was passed in. */
 export type Refusals = ReadonlyMap<number, unknown>;
 
 export class RouteWriter {
   readonly #abi: Abi;
   readonly #map: BpfMap;
+  readonly #index: RouteIndex;
+  readonly #thresholds: BpfMap;
   readonly #ranges: PrefixRoutes;
   readonly #keys: Uint8Array;
   readonly #values: Uint8Array;
   readonly #keyView: DataView;
   readonly #valueView: DataView;
+  /** The same as words, and where in the index each is to be. */
+  readonly #keyWords: BigUint64Array;
+  readonly #valueWords: BigUint64Array;
+  readonly #places = new Int32Array(SLICE);
 
-  constructor(abi: Abi, map: BpfMap, ranges: PrefixRoutes) {
+  constructor(abi: Abi, { map, index, thresholds, ranges }: RouteMaps) {
     this.#abi = abi;
     this.#map = map;
+    this.#index = index;
+    this.#thresholds = thresholds;
     this.#ranges = ranges;
     this.#keys = new Uint8Array(SLICE * abi.routeKeyBytes);
     this.#values = new Uint8Array(SLICE * abi.routeBytes);
     this.#keyView = new DataView(this.#keys.buffer);
     this.#valueView = new DataView(this.#values.buffer);
+    this.#keyWords = new BigUint64Array(this.#keys.buffer);
+    this.#valueWords = new BigUint64Array(this.#values.buffer);
   }
 
-  set(routes: readonly WritableRoute[]): Refusals {
-    return split(routes, ({ route }) => isRange(route), {
-      one: (writable) => this.#setRange(writable),
-      many: (exact) => this.#setExact(exact),
+  set(routes: readonly WritableRoute[], nowMs: number): Refusals {
+    return split(routes, ({ route }) => isRange(route) || hasThreshold(route), {
+      one: (writable) => this.#setOne(writable, nowMs),
+      many: (exact) => this.#setExact(exact, nowMs),
     });
   }
 
   /** A route that is not there is no refusal. */
-  remove(keys: readonly RouteKey[]): Refusals {
+  remove(keys: readonly RouteKey[], nowMs: number): Refusals {
     return split(keys, isRange, {
       one: (key) => this.#ranges.remove(rangeOf(key).group, rangeOf(key).source),
-      many: (exact) => this.#removeExact(exact),
+      many: (exact) => this.#removeExact(exact, nowMs),
     });
   }
 
-  #setRange(writable: WritableRoute): void {
-    const { group, source } = rangeOf(writable.route);
-    this.#ranges.set(group, source, this.#abi.route(installed(writable)));
+  #setOne(writable: WritableRoute, nowMs: number): void {
+    const { route, counter } = writable;
+    // First: a packet that meets the route must find it.
+    if (hasThreshold(route)) this.#thresholds.update(u32Key(counter), u32Key(route.ttlThreshold ?? 0));
+    if (isRange(route)) {
+      const { group, source } = rangeOf(route);
+      return this.#ranges.set(group, source, this.#abi.route(installed(writable)));
+    }
+    for (const refusal of this.#setExact([writable], nowMs).values()) throw refusal;
   }
 
-  #setExact(routes: readonly WritableRoute[]): Refusals {
+  #setExact(routes: readonly WritableRoute[], nowMs: number): Refusals {
     return inSlices(routes.length, (from, count) => {
-      for (let i = 0; i < count; i++) this.#encode(i, routes[from + i]);
-      this.#map.updateMany(this.#keysOf(count), this.#values.subarray(0, count * this.#abi.routeBytes), count);
+      for (let i = 0; i < count; i++) this.#encode(i, routes[from + i], nowMs);
+      let written = 0;
+      try {
+        this.#map.updateMany(this.#keysOf(count), this.#values.subarray(0, count * this.#abi.routeBytes), count);
+        written = count;
+      } catch (error) {
+        written = processedBefore(error);
+        throw error;
+      } finally {
+        this.#settle(count, written);
+      }
     });
   }
 
-  #removeExact(keys: readonly RouteKey[]): Refusals {
+  /** The first `written` of `count` routes are in the table, the others are not. */
+  #settle(count: number, written: number): void {
+    for (let i = 0; i < count; i++) {
+      const place = this.#places[i] ?? NO_PLACE;
+      if (i < written) this.#index.publish(place, this.#keyWords[i] ?? 0n, this.#valueWords[i] ?? 0n);
+      else this.#index.abandon(place);
+    }
+  }
+
+  #removeExact(keys: readonly RouteKey[], nowMs: number): Refusals {
     return inSlices(keys.length, (from, count) => {
-      for (let i = 0; i < count; i++) this.#encodeKey(i, keys[from + i]);
+      for (let i = 0; i < count; i++) {
+        const key = keys[from + i];
+        if (key === undefined) continue;
+        this.#encodeKey(i, key);
+        this.#index.remove(key, this.#keyWords[i] ?? 0n, nowMs);
+      }
       this.#map.deleteMany(this.#keysOf(count), count);
     });
   }
@@ -77,14 +127,15 @@ export class RouteWriter {
     return this.#keys.subarray(0, count * this.#abi.routeKeyBytes);
   }
 
-  #encodeKey(index: number, key: RouteKey | undefined): void {
-    if (key !== undefined) this.#abi.writeRouteKey(this.#keyView, index, key.source, key.group);
+  #encodeKey(index: number, { source, group }: RouteKey): void {
+    this.#abi.writeRouteKey(this.#keyView, index, source, group);
   }
 
-  #encode(index: number, writable: WritableRoute | undefined): void {
+  #encode(index: number, writable: WritableRoute | undefined, nowMs: number): void {
     if (writable === undefined) return;
     this.#encodeKey(index, writable.route);
     this.#abi.writeRoute(this.#valueView, index, installed(writable));
+    this.#places[index] = this.#index.reserve(writable.route, this.#keyWords[index] ?? 0n, this.#valueWords[index] ?? 0n, nowMs);
   }
 }
 
@@ -100,7 +151,11 @@ function installed({ route, counter, group }: WritableRoute): InstalledRoute {
   };
 }
 
-/** Those that are ranges one by one, the others together. */
+function hasThreshold({ ttlThreshold = 0 }: WantedRoute): boolean {
+  return ttlThreshold > 0;
+}
+
+/** Some one by one, the others together. */
 function split<Item>(
   items: readonly Item[],
   isOne: (item: Item) => boolean,

@@ -11,6 +11,7 @@ import type { RouteProblem } from './api';
 import type { CounterSlots } from './counter-slots';
 import type { Group, GroupPool } from './group-pool';
 import type { PrefixRoutes } from './prefix-routes';
+import type { RouteIndex } from './route-index';
 import { RouteWriter } from './route-writer';
 
 export interface RouteEntry {
@@ -25,6 +26,9 @@ export interface RouteEntry {
 
 export interface RouteTableParts {
   readonly map: BpfMap;
+  readonly index: RouteIndex;
+  /** By counter slot. */
+  readonly thresholds: BpfMap;
   readonly ranges: PrefixRoutes;
   readonly groups: GroupPool;
   readonly slots: CounterSlots;
@@ -53,7 +57,7 @@ export class RouteTable {
 
   constructor(abi: Abi, parts: RouteTableParts) {
     this.#parts = parts;
-    this.#writer = new RouteWriter(abi, parts.map, parts.ranges);
+    this.#writer = new RouteWriter(abi, parts);
   }
 
   get size(): number {
@@ -103,6 +107,7 @@ export class RouteTable {
     }
     const refusals = this.#writer.set(
       prepared.map(({ route, counter, group }) => ({ route, counter, group: group?.index ?? 0 })),
+      nowMs,
     );
     prepared.forEach((one, i) => {
       const refusal = refusals.get(i);
@@ -160,7 +165,7 @@ export class RouteTable {
 
   #removeAll(keys: ReadonlyMap<string, RouteKey>, nowMs: number, problems: RouteProblem[]): void {
     const found = [...keys].filter(([name]) => this.#entries.has(name));
-    const refusals = this.#writer.remove(found.map(([, key]) => key));
+    const refusals = this.#writer.remove(found.map(([, key]) => key), nowMs);
     found.forEach(([name, key], i) => {
       const refusal = refusals.get(i);
       if (refusal === undefined) this.#forget(name, nowMs);

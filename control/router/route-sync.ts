@@ -30,7 +30,6 @@ export interface RouteSyncOptions {
 /** Not in the queue yet. */
 interface LongList {
   readonly changes: readonly RouteChange[];
-  readonly wantedAtMs: number;
   /** So many, from the first, are in the queue. */
   taken: number;
 }
@@ -44,7 +43,6 @@ export class RouteSync {
   readonly #options: RouteSyncOptions;
   /** By routeName(), those not tried again for longest first. */
   readonly #refusals = new Map<string, Refused>();
-  readonly #since = new Map<string, number>();
   readonly #lists: LongList[] = [];
   readonly #queue = new RouteQueue();
   #turn: NodeJS.Immediate | undefined;
@@ -75,19 +73,13 @@ export class RouteSync {
     return this.#refusals.get(nameOf(key))?.problem ?? '';
   }
 
-  /** When the route was first wanted. */
-  sinceMs(name: string): number | undefined {
-    return this.#since.get(name);
-  }
-
   apply(changes: readonly RouteChange[], nowMs: number): void {
     if (changes.length === 0 || this.#closed) return;
     if (this.#lists.length > 0 || changes.length > SLICE_WEIGHT) {
-      this.#lists.push({ changes, wantedAtMs: nowMs, taken: 0 });
+      this.#lists.push({ changes, taken: 0 });
       this.#planTurn();
       return;
     }
-    for (const change of changes) this.#rememberAge(change, nowMs);
     this.#submit(changes, nowMs);
   }
 
@@ -149,7 +141,6 @@ export class RouteSync {
     if (list === undefined) return this.#write(this.#queue.takeSlice(SLICE_WEIGHT), nowMs);
     const end = list.taken + SLICE_WEIGHT;
     for (const change of list.changes.slice(list.taken, end)) {
-      this.#rememberAge(change, list.wantedAtMs);
       this.#queue.add(change);
     }
     list.taken = end;
@@ -157,8 +148,9 @@ export class RouteSync {
   }
 
   #write(changes: readonly RouteChange[], nowMs: number): void {
-    const problems = new Map(this.#options.dataplane.applyRoutes(changes, nowMs).map((found) => [nameOf(found), found.problem]));
-    if (problems.size === 0 && this.#refusals.size === 0) return;
+    const refused = this.#options.dataplane.applyRoutes(changes, nowMs);
+    if (refused.length === 0 && this.#refusals.size === 0) return;
+    const problems = new Map(refused.map((found) => [nameOf(found), found.problem]));
     for (const change of changes) this.#note(change, problems.get(nameOf(keyOf(change))));
   }
 
@@ -175,12 +167,6 @@ export class RouteSync {
     this.#refused++;
     const route = isRange(key) ? `(${name.replace(' ', ', ')})` : `(${key.source === 0 ? '*' : formatIpv4(key.source)}, ${formatIpv4(key.group)})`;
     this.#options.log.warn({ route, problem }, `route ${route} refused: ${problem}`);
-  }
-
-  #rememberAge(change: RouteChange, nowMs: number): void {
-    const name = nameOf(keyOf(change));
-    if (change.kind === 'remove') this.#since.delete(name);
-    else if (!this.#since.has(name)) this.#since.set(name, nowMs);
   }
 
   #moveToEnd(refused: Refused): void {

@@ -64,11 +64,11 @@ export class RouterState implements StateSource {
   }
 
   routes(): readonly RouteState[] {
-    const { router, clock } = this.#options;
+    const { router, dataplane, clock } = this.#options;
     const nowMs = clock.nowMs();
     return [...router.mrib.wantedRoutes()].map((route) => {
       const problem = router.routes.problemOf(route);
-      const ageMs = nowMs - (router.routes.sinceMs(nameOf(route)) ?? nowMs);
+      const ageMs = nowMs - (dataplane.installedAtMs(nameOf(route)) ?? nowMs);
       return { ...keyOf(route), isStatic: router.mrib.isStatic(route), ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
     });
   }

@@ -1,8 +1,10 @@
 /** The eBPF object loaded for a test, with its maps at hand. Packets come in by the loopback device, which is vport 1. */
-import { BpfMap, BpfObject, type BpfProgram } from '#bindings';
+import { BpfMap, BpfObject, possibleCpus, type BpfProgram } from '#bindings';
 import { Abi, type InstalledRoute } from '../../control/dataplane/abi';
 import { PUNT_CLASSES, type RouteCounters, type VportCounters } from '../../control/dataplane/api';
 import { u32Key, u32Keys } from '../../control/dataplane/keys';
+import { setSizes } from '../../control/dataplane/loader';
+import { RouteIndex } from '../../control/dataplane/route-index';
 import { PrefixRoutes } from '../../control/dataplane/prefix-routes';
 import { bpfObjectPath } from '../../control/paths';
 import { ip } from './packet';
@@ -11,6 +13,7 @@ export const XDP = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const
 export const VPORT = 1;
 const LOOPBACK_IFINDEX = 1;
 const DEVMAP = 14;
+const SIZES = { routes: 1024, counters: 1024, groups: 64, ranges: 64 };
 
 export class Forwarder {
   readonly abi: Abi;
@@ -18,23 +21,26 @@ export class Forwarder {
   readonly egress: BpfProgram;
   readonly #object: BpfObject;
   readonly #groups: BpfMap[];
+  readonly #index: RouteIndex;
 
-  private constructor(object: BpfObject, groups: BpfMap[]) {
+  private constructor(object: BpfObject, abi: Abi, groups: BpfMap[]) {
     this.#object = object;
     this.#groups = groups;
-    this.abi = new Abi(object.btf);
+    this.abi = abi;
+    this.#index = new RouteIndex(abi.routeIndex, object.map('xm_route_buckets').words());
     this.ingress = object.program('xm_ingress');
     this.egress = object.program('xm_egress');
   }
 
   static async load(): Promise<Forwarder> {
     const object = BpfObject.open(bpfObjectPath());
+    const abi = new Abi(object.btf);
+    setSizes(object, abi, SIZES);
     await object.load();
     const groups = [0, 1].map(() => BpfMap.create({ type: DEVMAP, name: 'group', keySize: 4, valueSize: 8, maxEntries: 4 }));
     await object.map('xm_groups').updateBatch(u32Keys([0, 1]), u32Keys(groups.map(({ fd }) => fd)), groups.length);
-    const forwarder = new Forwarder(object, groups);
+    const forwarder = new Forwarder(object, abi, groups);
     forwarder.setVport({});
-    object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), u32Key(VPORT));
     for (const [i] of PUNT_CLASSES.entries()) forwarder.setPolicer(i, 1000, 1000);
     return forwarder;
   }
@@ -42,6 +48,7 @@ export class Forwarder {
   setVport({ ttlThreshold = 1, mtu = 1500 }): void {
     const port = { vport: VPORT, name: 'lo', ifindex: LOOPBACK_IFINDEX, macAddress: new Uint8Array(6), mtu, ttlThreshold };
     this.#object.map('xm_vports').update(u32Key(VPORT), this.abi.vport(port));
+    this.#object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), this.abi.port(port));
   }
 
   setPolicer(puntClass: number, ratePps: number, burst: number): void {
@@ -54,9 +61,20 @@ export class Forwarder {
     this.#object.map('xm_policer_cfg').update(u32Key(PUNT_CLASSES.length + puntClass), this.abi.policer({ ratePps, burst }));
   }
 
-  setRoute(source: string, group: string, route: Partial<InstalledRoute>): void {
-    const value = this.abi.route({ counter: 0, group: 0, incoming: VPORT, copies: 2, learn: false, ttlThreshold: 0, ...route });
-    this.#object.map('xm_routes').update(this.abi.routeKey(source === '*' ? 0 : ip(source), ip(group)), value);
+  /** `indexed`: to be found by the index already; else only in the table of all routes. */
+  setRoute(source: string, group: string, { indexed = true, ...route }: Partial<InstalledRoute> & { readonly indexed?: boolean }): void {
+    const installed = { counter: 0, group: 0, incoming: VPORT, copies: 2, learn: false, ttlThreshold: 0, ...route };
+    this.#object.map('xm_route_thresholds').update(u32Key(installed.counter), u32Key(installed.ttlThreshold));
+    const where = { source: source === '*' ? 0 : ip(source), group: ip(group) };
+    const [key, value] = [this.abi.routeKey(where.source, where.group), this.abi.route(installed)];
+    this.#object.map('xm_routes').update(key, value);
+    if (indexed) this.#index.publish(this.#index.reserve(where, word(key), word(value), 0), word(key), word(value));
+  }
+
+  /** Routes there are in the index. */
+  get indexed(): number {
+    const { slots, bucketWords, firstKey } = this.abi.routeIndex;
+    return this.#object.map('xm_route_buckets').words().filter((key, at) => key !== 0n && at % bucketWords >= firstKey && at % bucketWords < firstKey + slots).length;
   }
 
   /** The longest-prefix tables of this object, empty. */
@@ -65,7 +83,7 @@ export class Forwarder {
   }
 
   removePort(): void {
-    this.#object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), u32Key(0));
+    this.#object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), this.abi.noPort);
   }
 
   run(data: Uint8Array): { verdict: number; out: Uint8Array } {
@@ -78,17 +96,31 @@ export class Forwarder {
   }
 
   route(counter = 0): RouteCounters {
-    const map = this.#object.map('xm_route_stats');
-    const value = map.lookup(u32Key(counter));
-    if (value === undefined) throw new Error(`no counter ${counter}`);
-    return this.abi.readRouteCounters(sumOverCpus(value, map), 0);
+    const faults = this.#sum('xm_route_fault_stats', [counter]);
+    return this.abi.readRouteCounters(this.#sumOverCpus('xm_route_stats', counter, SIZES.counters), faults, 0);
   }
 
   vport(): VportCounters {
-    const map = this.#object.map('xm_vport_stats');
-    const value = map.lookup(u32Key(VPORT));
-    if (value === undefined) throw new Error('no vport counters');
-    return this.abi.readVportCounters(sumOverCpus(value, map), 0);
+    return this.abi.readVportCounters(this.#sumOverCpus('xm_vport_stats', VPORT, this.abi.maxVports), 0);
+  }
+
+  /** `stride`: values of one CPU. */
+  #sumOverCpus(map: string, index: number, stride: number): BigUint64Array {
+    return this.#sum(
+      map,
+      Array.from({ length: possibleCpus() }, (_, cpu) => cpu * stride + index),
+    );
+  }
+
+  #sum(name: string, indexes: readonly number[]): BigUint64Array {
+    const map = this.#object.map(name);
+    const sums = new BigUint64Array(map.info.valueSize / 8);
+    for (const index of indexes) {
+      const value = map.lookup(u32Key(index));
+      if (value === undefined) throw new Error(`no entry ${index} in ${name}`);
+      new BigUint64Array(value.slice().buffer).forEach((word, i) => (sums[i] = (sums[i] ?? 0n) + word));
+    }
+    return sums;
   }
 
   /** Only reasons that have occurred. */
@@ -119,12 +151,8 @@ export class Forwarder {
   }
 }
 
-/** A value of a per-CPU map, as words. */
-function sumOverCpus(value: Uint8Array, map: BpfMap): BigUint64Array {
-  const words = new BigUint64Array(value.slice().buffer);
-  const sums = new BigUint64Array(map.info.valueSize / 8);
-  words.forEach((word, i) => (sums[i % sums.length] = (sums[i % sums.length] ?? 0n) + word));
-  return sums;
+function word(bytes: Uint8Array): bigint {
+  return new BigUint64Array(bytes.buffer)[0] ?? 0n;
 }
 
 function nonZero(labels: readonly string[], values: readonly bigint[]): Record<string, number> {

@@ -2,7 +2,7 @@
 import { RingBufferReader } from '#bindings';
 import type { InstalledRoute } from '../../control/dataplane/abi';
 import { Forwarder, XDP } from './forwarder';
-import { ETHERNET_BYTES, frame, type FrameOptions } from './packet';
+import { ETHERNET_BYTES, frame, hopped, type FrameOptions } from './packet';
 
 const S = '10.100.0.10';
 const G = '239.1.1.1';
@@ -74,11 +74,20 @@ test.each(cases)('$name', ({ frame: options, route, ttlThreshold, verdict, drops
   const data = frame(options);
   const result = forwarder.run(data);
   expect(result.verdict).toBe(verdict);
-  expect(Buffer.from(result.out)).toEqual(Buffer.from(data));
+  // What goes on has one hop behind it; what does not is as it came.
+  expect(Buffer.from(result.out)).toEqual(Buffer.from(verdict === XDP.REDIRECT ? hopped(data) : data));
   expect(forwarder.drops()).toEqual(drops);
   expect(forwarder.punts()).toEqual(punts);
   expect(Number(forwarder.vport().rxPackets)).toBe(rx);
   expect(Number(forwarder.route().packets)).toBe(accepted);
+});
+
+test('the checksum is right for any TTL and any checksum before', () => {
+  forwarder.setRoute(S, G, {});
+  for (let i = 0; i < 4096; i++) {
+    const data = frame({ ttl: 2 + (i % 254), identification: (i * 0x9e37) & 0xffff });
+    expect(Buffer.from(forwarder.run(data).out).equals(Buffer.from(hopped(data)))).toBe(true);
+  }
 });
 
 test('bytes are those of the IP packet, without Ethernet header and padding', () => {
@@ -101,11 +110,26 @@ test('a frame too large to be cloned is dropped', () => {
   expect(forwarder.drops()).toEqual({ too_big: 1 });
 });
 
-test('(S,G) goes before (*,G)', () => {
-  forwarder.setRoute('*', G, { learn: true, counter: 1 });
-  forwarder.setRoute(S, G, { counter: 2 });
+test.each([
+  { name: 'both in the index', sg: true, star: true },
+  { name: '(*,G) in the index', sg: false, star: true },
+  { name: '(S,G) in the index', sg: true, star: false },
+  { name: 'none in the index', sg: false, star: false },
+])('(S,G) goes before (*,G): $name', ({ sg, star }) => {
+  forwarder.setRoute('*', G, { learn: true, counter: 1, indexed: star });
+  forwarder.setRoute(S, G, { counter: 2, indexed: sg });
   forwarder.run(frame());
-  expect([forwarder.route(1).packets, forwarder.route(2).packets]).toEqual([0n, 1n]);
+  forwarder.run(frame({ source: '10.100.0.11' }));
+  expect([forwarder.route(1).packets, forwarder.route(2).packets]).toEqual([1n, 1n]);
+});
+
+test('every route is found, in its bucket or beyond it', () => {
+  const sources = Array.from({ length: 1000 }, (_, i) => `10.${(i * 37) % 200}.${(i * i) % 251}.${(i * 101) % 253}`);
+  sources.forEach((source, counter) => forwarder.setRoute(source, G, { counter }));
+  for (const source of sources) forwarder.run(frame({ source }));
+  expect(sources.map((_, counter) => Number(forwarder.route(counter).packets))).toEqual(sources.map(() => 1));
+  expect(forwarder.indexed).toBeGreaterThan(800);
+  expect(forwarder.indexed).toBeLessThan(1000);
 });
 
 test('a port that is not ours passes everything', () => {

@@ -11,6 +11,7 @@ export interface FrameOptions {
   readonly source?: string;
   readonly group?: string;
   readonly ttl?: number;
+  readonly identification?: number;
   /** UDP payload. */
   readonly payload?: number;
   readonly destinationMac?: Uint8Array;
@@ -44,6 +45,7 @@ export function frame(options: FrameOptions = {}): Uint8Array {
   const view = new DataView(bytes.buffer, ETHERNET_BYTES);
   view.setUint8(0, ((options.version ?? 4) << 4) | words);
   view.setUint16(2, options.totalLength ?? total);
+  view.setUint16(4, options.identification ?? 0);
   view.setUint8(8, options.ttl ?? 64);
   view.setUint8(9, options.protocol ?? 17);
   view.setUint32(12, ip(options.source ?? '10.100.0.10'));
@@ -53,5 +55,16 @@ export function frame(options: FrameOptions = {}): Uint8Array {
   view.setUint16(10, options.checksum ?? internetChecksum(header));
   for (let i = headerBytes; i < total; i++) view.setUint8(i, i & 0xff);
   if (options.firstByte !== undefined) view.setUint8(headerBytes, options.firstByte);
+  return bytes;
+}
+
+/** The same frame one hop further, its checksum worked out from the whole header. */
+export function hopped(data: Uint8Array): Uint8Array {
+  const bytes = data.slice();
+  const header = bytes.subarray(ETHERNET_BYTES, ETHERNET_BYTES + 20);
+  const view = new DataView(header.buffer, header.byteOffset);
+  view.setUint8(8, view.getUint8(8) - 1);
+  view.setUint16(10, 0);
+  view.setUint16(10, internetChecksum(header));
   return bytes;
 }

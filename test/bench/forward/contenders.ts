@@ -4,13 +4,21 @@
  */
 import { join } from 'node:path';
 import { BpfObject, BpfProgram, queryXdp, type BpfMap } from '#bindings';
-import { u32Key } from '../../../control/dataplane/keys';
+import { u32Key, u32Keys } from '../../../control/dataplane/keys';
 import { run } from '../../lab/command';
 import { inRepository } from '../../lab/repository';
 import type { ContenderName } from './protocol';
 
 function benchObject(name: string): BpfObject {
   return BpfObject.open(inRepository('build/bench', `${name}.bpf.o`));
+}
+
+/** To one number of ports. */
+interface Broadcasts {
+  readonly bare: BpfProgram;
+  readonly egress: BpfProgram;
+  /** Held, not only its descriptor: a program object that is collected closes it. */
+  readonly egressProgram: BpfProgram;
 }
 
 export class Contenders {
@@ -21,9 +29,9 @@ export class Contenders {
   readonly #stream: BpfMap;
   readonly #switch: BpfMap;
   readonly #xmcast: BpfProgram;
-  readonly #bare: ReadonlyMap<number, BpfProgram>;
+  readonly #broadcasts: ReadonlyMap<number, Broadcasts>;
 
-  private constructor(generate: BpfObject, receive: BpfObject, xmcast: BpfProgram, bare: ReadonlyMap<number, BpfProgram>) {
+  private constructor(generate: BpfObject, receive: BpfObject, xmcast: BpfProgram, broadcasts: ReadonlyMap<number, Broadcasts>) {
     this.#generatorObject = generate;
     this.generator = generate.program('bench_generate');
     this.#stream = generate.map('bench_streams');
@@ -31,7 +39,7 @@ export class Contenders {
     this.receiver = receive.program('bench_receive');
     this.receiverCounts = receive.map('bench_counts');
     this.#xmcast = xmcast;
-    this.#bare = bare;
+    this.#broadcasts = broadcasts;
   }
 
   /** `ingressIfindex`: where xmcast is attached already. `egress`: interface indexes in the order of the ports. */
@@ -45,9 +53,9 @@ export class Contenders {
     const receive = benchObject('receive');
     await generate.load();
     await receive.load();
-    const bare = new Map<number, BpfProgram>();
-    for (const ports of portCounts) bare.set(ports, await bareBroadcast(egress.slice(0, ports)));
-    return new Contenders(generate, receive, await attachedProgram(ingressIfindex, join(pinFolder, 'ingress')), bare);
+    const broadcasts = new Map<number, Broadcasts>();
+    for (const ports of portCounts) broadcasts.set(ports, await loadBroadcasts(egress.slice(0, ports)));
+    return new Contenders(generate, receive, await attachedProgram(ingressIfindex, join(pinFolder, 'ingress')), broadcasts);
   }
 
   switchTo(contender: ContenderName, ports: number): void {
@@ -66,21 +74,27 @@ export class Contenders {
         return this.#generatorObject.program('bench_pass');
       case 'drop':
         return this.#generatorObject.program('bench_drop');
-      case 'bare': {
-        const program = this.#bare.get(ports);
-        if (program === undefined) throw new Error(`no bare broadcast to ${ports} ports was loaded`);
-        return program;
+      case 'bare':
+      case 'egress': {
+        const broadcasts = this.#broadcasts.get(ports);
+        if (broadcasts === undefined) throw new Error(`no broadcast to ${ports} ports was loaded`);
+        return broadcasts[contender];
       }
     }
   }
 }
 
-async function bareBroadcast(egress: readonly number[]): Promise<BpfProgram> {
+async function loadBroadcasts(egress: readonly number[]): Promise<Broadcasts> {
   const object = benchObject('broadcast');
-  object.setMaxEntries('bench_slots', egress.length);
+  for (const map of ['bench_slots', 'bench_egress_slots']) object.setMaxEntries(map, egress.length);
   await object.load();
-  egress.forEach((ifindex, slot) => object.map('bench_slots').update(u32Key(slot), u32Key(ifindex)));
-  return object.program('bench_broadcast');
+  const egressProgram = object.program('bench_egress');
+  egress.forEach((ifindex, slot) => {
+    object.map('bench_slots').update(u32Key(slot), u32Key(ifindex));
+    // struct bpf_devmap_val
+    object.map('bench_egress_slots').update(u32Key(slot), u32Keys([ifindex, egressProgram.fd]));
+  });
+  return { bare: object.program('bench_broadcast'), egress: object.program('bench_broadcast_egress'), egressProgram };
 }
 
 /** The very program that runs on the interface, not another one from the same file. */

@@ -5,6 +5,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BpfMap, possibleCpus } from '#bindings';
+import { indexBuckets } from '../../../control/dataplane/route-index';
 import type { MemoryAnswer } from './protocol';
 
 const BPF_MAP_TYPE_DEVMAP = 14;
@@ -12,17 +13,24 @@ const GROUP_SLOTS = [4, 16, 64, 256, 1024];
 
 /** `maxVports` as the object declares it. */
 export function mapMemory(pinPath: string, routeLimit: number, maxVports: number): MemoryAnswer {
+  const cpus = possibleCpus();
   let [perRouteBytes, perVportBytes, fixedBytes] = [0, 0, 0];
   for (const map of pinnedMaps(pinPath)) {
     const { maxEntries } = map.info;
     const bytes = memoryOf(map);
-    // Counters rest a while after their route has gone, so there are somewhat more of them than routes.
-    if (maxEntries >= routeLimit && maxEntries < 2 * routeLimit) perRouteBytes += bytes / maxEntries;
+    if (growsWith(routeLimit, maxEntries)) perRouteBytes += bytes / maxEntries;
+    else if (growsWith(cpus * routeLimit, maxEntries)) perRouteBytes += (cpus * bytes) / maxEntries;
+    else if (maxEntries === indexBuckets(routeLimit)) perRouteBytes += bytes / routeLimit;
     else if (maxEntries % maxVports === 0) perVportBytes += bytes / maxVports;
     else fixedBytes += bytes;
     map.close();
   }
-  return { cpus: possibleCpus(), perRouteBytes, perVportBytes, fixedBytes, groups: GROUP_SLOTS.map(groupMemory) };
+  return { cpus, perRouteBytes, perVportBytes, fixedBytes, groups: GROUP_SLOTS.map(groupMemory) };
+}
+
+/** Counters rest a while after their route has gone, so there are somewhat more of them than routes. */
+function growsWith(limit: number, maxEntries: number): boolean {
+  return maxEntries >= limit && maxEntries < 1.5 * limit;
 }
 
 function pinnedMaps(pinPath: string): readonly BpfMap[] {

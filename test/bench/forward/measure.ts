@@ -48,16 +48,22 @@ export async function measureCell(meter: Meter, ports: number, size: number): Pr
   const frameBytes = frameBytesOf(size);
   const setups = CONTENDERS.map((contender): Setup => ({ contender, ports, frameBytes, fillRoutes: 0 }));
   const slices = await playRounds(meter, setups);
-  const [xmcast = [], kernel = [], bare = []] = slices;
+  const [xmcast = [], kernel = [], bare = [], egress = []] = slices;
   const rates = (of: readonly Slice[]): readonly number[] => of.map(({ copiesPerSecond }) => copiesPerSecond);
   return {
     ports,
     size,
     frameBytes,
     rounds: xmcast.length,
-    contenders: { xmcast: figuresOf(xmcast, ports), kernel: figuresOf(kernel, ports), bare: figuresOf(bare, ports) },
+    contenders: {
+      xmcast: figuresOf(xmcast, ports),
+      kernel: figuresOf(kernel, ports),
+      bare: figuresOf(bare, ports),
+      egress: figuresOf(egress, ports),
+    },
     overKernel: spread(pairedRatios(rates(xmcast), rates(kernel))),
     overBare: spread(pairedRatios(rates(xmcast), rates(bare))),
+    egressOverBare: spread(pairedRatios(rates(egress), rates(bare))),
   };
 }
 

@@ -30,6 +30,8 @@ export interface Cell {
   /** Of paired rounds: xmcast's copies a second over the other's. */
   readonly overKernel: Spread;
   readonly overBare: Spread;
+  /** What is left of the bare broadcast by an egress program that does nothing: no forwarder that rewrites each copy can have more. */
+  readonly egressOverBare: Spread;
 }
 
 /** The cost of a full route table. */

@@ -12,6 +12,7 @@ export function renderResults(results: Results, colour: boolean): string {
     renderTable(RATE_COLUMNS, results.cells.map(rateRow)),
     'CPU time, and ratios of paired rounds: median (lowest to highest)',
     renderTable(RATIO_COLUMNS, results.cells.map(ratioRow)),
+    'egress: the bare broadcast with an egress program that does nothing, the least that writing to each copy costs',
     ...generatorLines(results),
     ...(results.table === null ? [] : tableLines(results.table)),
     ...memoryLines(results),
@@ -36,6 +37,7 @@ const RATIO_COLUMNS: readonly Column[] = [
   ...CONTENDERS.map((name) => right(`${name} ns/copy`)),
   right('xmcast/kernel'),
   right('xmcast/bare'),
+  right('egress/bare'),
 ];
 
 function rateRow(cell: Cell): readonly string[] {
@@ -48,7 +50,7 @@ function rateRow(cell: Cell): readonly string[] {
 
 function ratioRow(cell: Cell): readonly string[] {
   const costs = CONTENDERS.map((name) => cell.contenders[name].nsPerCopy.toFixed(0));
-  return [String(cell.ports), String(cell.size), ...costs, spreadText(cell.overKernel), spreadText(cell.overBare)];
+  return [String(cell.ports), String(cell.size), ...costs, spreadText(cell.overKernel), spreadText(cell.overBare), spreadText(cell.egressOverBare)];
 }
 
 export function spreadText({ median, min, max }: Spread): string {

@@ -7,8 +7,8 @@ const always = (value: number): Spread => ({ median: value, min: value, max: val
 const nothing = { copiesPerSecond: always(1), copiesPerWallSecond: always(1), nsPerPacket: 1, nsPerCopy: 1, lost: 0 };
 
 function cell(ports: number, overKernel: number, overBare: number): Cell {
-  const contenders = { xmcast: nothing, kernel: nothing, bare: nothing };
-  return { ports, size: 64, frameBytes: 60, rounds: 3, contenders, overKernel: always(overKernel), overBare: always(overBare) };
+  const contenders = { xmcast: nothing, kernel: nothing, bare: nothing, egress: nothing };
+  return { ports, size: 64, frameBytes: 60, rounds: 3, contenders, overKernel: always(overKernel), overBare: always(overBare), egressOverBare: always(0.9) };
 }
 
 test.each([1, 2, 7, 1000, 128_000, 131_072])('a walk through %d sources visits each once a round', (sources) => {

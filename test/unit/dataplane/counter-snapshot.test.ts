@@ -6,6 +6,7 @@ import type { RouteEntry } from '../../../control/dataplane/routes';
 import { abi, btf, entry } from './fakes';
 
 const WORDS = abi.packetsWord.stride;
+const FAULTS = btf.structs['xm_route_faults']?.members ?? [];
 
 /** Accepted packets by slot; every other word is its own number. */
 function words(...packets: readonly (number | bigint)[]): BigUint64Array {
@@ -41,7 +42,9 @@ class Table {
 
 function snapshot(routes: Table, routeWords: BigUint64Array, serial = Infinity): BpfCounterSnapshot {
   const vportWords = new BigUint64Array(2 * abi.vportCounterWords).fill(7n);
-  return new BpfCounterSnapshot({ abi, routes, handover: { corrected: (_entry, counted) => counted }, serial, routeWords, vportWords });
+  const slots = routeWords.length / WORDS;
+  const faultWords = BigUint64Array.from({ length: slots * FAULTS.length }, (_, at) => 100n + BigInt(at));
+  return new BpfCounterSnapshot({ abi, routes, handover: { corrected: (_entry, counted) => counted }, serial, routeWords, faultWords, vportWords });
 }
 
 const nameOf = ({ route }: RouteEntry): string => routeName(route.source, route.group);
@@ -53,7 +56,9 @@ test('each member is read from its own place in the slot of the route', () => {
   const read = snapshot(new Table().add(A, B), words(5, 9));
   const members = btf.structs['xm_route_counters']?.members ?? [];
   const place = (name: string): bigint => BigInt((members.find((member) => member.name === name)?.offset ?? NaN) / 8) + 1n;
-  expect(read.route(nameOf(B))).toMatchObject({ packets: 9n, bytes: place('bytes'), expected: place('expected'), ttlDrops: place('ttl_drops') });
+  expect(read.route(nameOf(B))).toMatchObject({ packets: 9n, bytes: place('bytes'), expected: place('expected'), wrongInterface: place('wrong_interface') });
+  const fault = (name: string): bigint => 100n + BigInt(FAULTS.length + FAULTS.findIndex((member) => member.name === name));
+  expect(read.route(nameOf(B))).toMatchObject({ redirectErrors: fault('redirect_errors'), ttlDrops: fault('ttl_drops') });
 });
 
 test('a route that came after the read has no counters, though its slot had', () => {

@@ -14,6 +14,8 @@ export class FakeMap {
   readonly calls: number[] = [];
   /** Keys the kernel refuses. */
   readonly refused = new Set<string>();
+  /** When a batch is handed over. */
+  onUpdateMany: (() => void) | undefined;
 
   get map(): BpfMap {
     return this as unknown as BpfMap;
@@ -33,6 +35,7 @@ export class FakeMap {
 
   updateMany(keys: Uint8Array, values: Uint8Array, count: number): void {
     this.calls.push(count);
+    this.onUpdateMany?.();
     const [key, value] = [piecesOf(keys, count), piecesOf(values, count)];
     for (let i = 0; i < count; i++) this.#oneOf(i, key(i), () => this.update(key(i), value(i)));
   }

@@ -3,8 +3,10 @@ import { CounterSlots } from '../../../control/dataplane/counter-slots';
 import { GroupPool } from '../../../control/dataplane/group-pool';
 import { RouteTable, type RouteEntry } from '../../../control/dataplane/routes';
 import { routeName, type RouteChange, type VportId } from '../../../control/mrib/route';
+import { indexBuckets, RouteIndex } from '../../../control/dataplane/route-index';
 import type { PrefixRoutes } from '../../../control/dataplane/prefix-routes';
 import { formatPrefix, type Ipv4Prefix } from '../../../control/protocol/packet/address';
+import { u32Key } from '../../../control/dataplane/keys';
 import { FakeMap, abi, nameOf } from './fakes';
 
 const G = 0xef010101;
@@ -25,6 +27,9 @@ class FakeRanges {
 
 function table({ limit = 10_000, groups = 100 } = {}) {
   const kernel = new FakeMap();
+  const thresholds = new FakeMap();
+  const memory = new BigUint64Array(indexBuckets(limit) * abi.routeIndex.bucketWords);
+  const index = new RouteIndex(abi.routeIndex, memory);
   const pool = new GroupPool(groups, [4], { fill: () => undefined, clear: () => undefined });
   pool.add(4, Array.from({ length: groups }, (_, i) => i));
   pool.complete();
@@ -32,8 +37,8 @@ function table({ limit = 10_000, groups = 100 } = {}) {
   const events: string[] = [];
   const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
   const ranges = new FakeRanges();
-  const routes = new RouteTable(abi, { map: kernel.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, onInstalled: note('installed'), onRemoved: note('removed') });
-  return { kernel, ranges, pool, slots, routes, events };
+  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, onInstalled: note('installed'), onRemoved: note('removed') });
+  return { kernel, thresholds, ranges, pool, slots, routes, events };
 }
 
 const set = (source: number, ...outgoing: VportId[]): RouteChange => ({ kind: 'set', route: { source, group: G, incoming: 9, outgoing } });
@@ -51,6 +56,25 @@ test('a thousand routes with one outgoing set are one call and one group', () =>
   expect(kernel.calls).toEqual([1000]);
   expect(pool.used).toBe(1);
   expect(written(kernel, 7)).toEqual(abi.route({ counter: 6, group: 99, incoming: 9, copies: 2, learn: false, ttlThreshold: 0 }));
+});
+
+test('a TTL threshold is in its table before the route is, among others without', () => {
+  const { kernel, thresholds, routes } = table();
+  const scoped = set(2, 1) as Extract<RouteChange, { kind: 'set' }>;
+  kernel.onUpdateMany = () => kernel.calls.length === 1 && expect(thresholds.entries.get(nameOf(u32Key(1)))).toEqual(u32Key(31));
+  expect(routes.apply([set(1, 1), { ...scoped, route: { ...scoped.route, ttlThreshold: 31 } }, set(3, 1)], 0)).toEqual([]);
+  expect(kernel.calls).toEqual([1, 2]);
+  expect(written(kernel, 2)).toEqual(abi.route({ counter: 1, group: 99, incoming: 9, copies: 1, learn: false, ttlThreshold: 31 }));
+  expect(written(kernel, 3)).toEqual(abi.route({ counter: 2, group: 99, incoming: 9, copies: 1, learn: false, ttlThreshold: 0 }));
+});
+
+test('a route holds the largest counter, group, interface and set there can be, side by side', () => {
+  const { counters, groups } = abi.routeLimits;
+  const words = new Uint32Array(abi.route({ counter: counters - 1, group: 0, incoming: 1024, copies: 1024, learn: false, ttlThreshold: 0 }).buffer);
+  expect(words[0]).toBe(counters - 1 + 1024 * counters);
+  expect(words[1]).toBe(1023 * groups);
+  const others = new Uint32Array(abi.route({ counter: 0, group: groups - 1, incoming: undefined, copies: 0, learn: true, ttlThreshold: 255 }).buffer);
+  expect([...others]).toEqual([0, groups - 1 + 3 * groups * 1024]);
 });
 
 test('more than fit one call are several', () => {

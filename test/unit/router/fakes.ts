@@ -66,6 +66,10 @@ export class FakeDataplane implements Dataplane {
     return problems;
   }
 
+  installedAtMs(): undefined {
+    return undefined;
+  }
+
   readCounters(): Promise<CounterSnapshot> {
     const zero = PUNT_CLASSES.map(() => 0n);
     const vport = { rxPackets: 7n, rxBytes: 700n, resentPackets: 0n, acceptedPackets: 4n, txPackets: 0n, txBytes: 0n, drops: [3n], punts: zero, puntsPoliced: zero, puntsLost: zero };

@@ -43,11 +43,11 @@ async function world(config: Config, joinOnHost: JoinOnHost = () => Promise.reje
   const punt = (name: string, message: IgmpMessage, source = addressOf(name, names.indexOf(name), 9)): void => {
     const destination = message.kind === 'report-v3' ? ip('224.0.0.22') : message.kind === 'leave' ? ip('224.0.0.2') : message.kind === 'query' ? ip('224.0.0.1') : message.group;
     const bytes = buildIgmpFrame({ sourceMac: new Uint8Array(6), source: ip(source), destination, message });
-    router.punted([{ class: message.kind === 'query' ? 'igmp_query' : 'igmp_report', vport: vport(name), timeNs: 0n, frame: bytes, frameBytes: bytes.length }]);
+    router.punted([{ class: message.kind === 'query' ? 'igmp_query' : 'igmp_report', vport: vport(name), frame: bytes, frameBytes: bytes.length }]);
   };
   const data = (name: string, source: string, puntClass: Punt['class'] = 'no_route'): void => {
     const bytes = frame({ source });
-    router.punted([{ class: puntClass, vport: vport(name), timeNs: 0n, frame: bytes, frameBytes: bytes.length }]);
+    router.punted([{ class: puntClass, vport: vport(name), frame: bytes, frameBytes: bytes.length }]);
   };
   /** Reports sent by this interface since the last call, as words. */
   const reports = (name: string): string[] => {
@@ -119,7 +119,7 @@ test('5,000 groups joined at once go upstream in as few packets as they fit', as
   const vport = w.vport('lan1');
   const punts = Array.from({ length: 50 }, (_, i) => {
     const bytes = buildIgmpFrame({ sourceMac: new Uint8Array(6), source: ip('10.1.2.9'), destination: ip('224.0.0.22'), message: { kind: 'report-v3', records: records.slice(i * 100, i * 100 + 100) } });
-    return { class: 'igmp_report' as const, vport, timeNs: 0n, frame: bytes, frameBytes: bytes.length };
+    return { class: 'igmp_report' as const, vport, frame: bytes, frameBytes: bytes.length };
   });
   w.router.punted(punts);
   // 1500 bytes: 24 of IP with Router Alert, 8 of the report, 8 for each record.

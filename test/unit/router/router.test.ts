@@ -41,7 +41,7 @@ function igmp(vport: number, message: IgmpMessage): Punt {
   const source = HOSTS[vport] ?? 0;
   const destination = message.kind === 'report-v3' ? ip('224.0.0.22') : message.kind === 'leave' ? ip('224.0.0.2') : 'group' in message ? message.group : G;
   const bytes = buildIgmpFrame({ sourceMac: new Uint8Array(6), source, destination, message });
-  return { class: 'igmp_report', vport, timeNs: 0n, frame: bytes, frameBytes: bytes.length };
+  return { class: 'igmp_report', vport, frame: bytes, frameBytes: bytes.length };
 }
 
 const join = (vport: number, group = G): Punt => igmp(vport, { kind: 'report-v2', group });
@@ -50,7 +50,7 @@ const only = (vport: number, ...sources: number[]): Punt =>
 
 function data(vport: number, puntClass: Punt['class'] = 'new_source', source = '10.100.0.10'): Punt {
   const bytes = frame({ source });
-  return { class: puntClass, vport, timeNs: 0n, frame: bytes.subarray(0, 64), frameBytes: bytes.length };
+  return { class: puntClass, vport, frame: bytes.subarray(0, 64), frameBytes: bytes.length };
 }
 
 function queries(dataplane: FakeDataplane, vport: number): IgmpMessage[] {
@@ -97,7 +97,7 @@ test('the packet that asked for a route is sent on when the route is there, and 
   const { dataplane, router } = await world();
   const whole = (vport: number, source?: string): Punt => {
     const bytes = frame(source === undefined ? {} : { source });
-    return { class: 'no_route', vport, timeNs: 0n, frame: bytes, frameBytes: bytes.length };
+    return { class: 'no_route', vport, frame: bytes, frameBytes: bytes.length };
   };
   router.punted([whole(UP)]);
   expect(dataplane.resent).toEqual([]);
