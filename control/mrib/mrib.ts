@@ -34,6 +34,7 @@ export class Mrib {
   #settings: MribSettings;
   readonly #path: ReversePath;
   readonly #groups = new Map<Ipv4, GroupState>();
+  readonly #usualDemands = new Map<VportId, readonly Demand[]>();
   readonly #learntQueue: IdleQueue;
   readonly #absorbedQueue: IdleQueue;
   #rules = new StaticRules([]);
@@ -59,7 +60,7 @@ export class Mrib {
   /** What one interface wants of a group has changed; undefined: nothing any more. */
   setDemand(vport: VportId, group: Ipv4, demand: GroupDemand | undefined): readonly RouteChange[] {
     const state = this.#stateOf(group);
-    state.demands = withDemand(state.demands, vport, demand);
+    state.demands = this.#withDemand(state.demands, vport, demand);
     return this.#recompute(group, state);
   }
 
@@ -156,6 +157,15 @@ export class Mrib {
       if (bySource !== undefined) yield* bySource.values();
     }
     yield* this.#ranges.values();
+  }
+
+  /** Most groups are wanted by one interface, from every source: they share what says so. */
+  #withDemand(demands: readonly Demand[], vport: VportId, demand: GroupDemand | undefined): readonly Demand[] {
+    const isUsual = demand?.mode === 'exclude' && demand.sources.length === 0 && demands.every((one) => one.vport === vport);
+    if (!isUsual) return withDemand(demands, vport, demand);
+    const usual = this.#usualDemands.get(vport) ?? withDemand([], vport, { mode: 'exclude', sources: [], requested: [] });
+    this.#usualDemands.set(vport, usual);
+    return usual;
   }
 
   #stateOf(group: Ipv4): GroupState {

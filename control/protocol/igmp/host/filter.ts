@@ -12,9 +12,12 @@ export interface Filter {
 
 export const NOTHING: Filter = { mode: 'include', sources: new Set() };
 const EVERYTHING: HostFilter = { mode: 'exclude', sources: [] };
+/** Of most groups, so there is one for all. */
+const EVERY_SOURCE: Filter = { mode: 'exclude', sources: new Set() };
 
 export function filterOf(wanted: HostFilter | undefined): Filter {
   if (wanted === undefined) return NOTHING;
+  if (wanted.sources.length === 0) return wanted.mode === 'include' ? NOTHING : EVERY_SOURCE;
   return { mode: wanted.mode, sources: new Set(wanted.sources) };
 }
 

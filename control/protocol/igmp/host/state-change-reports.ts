@@ -24,7 +24,7 @@ interface PendingChange {
   /** Reports that are still to carry a Filter-Mode-Change record. */
   modeReportsLeft: number;
   /** Of each source: reports still to be sent since it was last in a difference, whichever records they carry. */
-  readonly sourceReportsLeft: Map<Ipv4, number>;
+  sourceReportsLeft: Map<Ipv4, number> | undefined;
   /** undefined: not reported yet. */
   repetition: Repetition | undefined;
 }
@@ -52,11 +52,12 @@ export class StateChangeReports {
     const pending = this.#pendingOf(group);
     this.#leaveRepetition(pending);
     if (before.mode === after.mode) {
+      pending.sourceReportsLeft ??= new Map();
       for (const source of difference(before.sources, after.sources)) pending.sourceReportsLeft.set(source, robustness);
     } else {
       pending.modeReportsLeft = robustness;
       // The Filter-Mode-Change records carry all there is to say of every source, as often as any of them has left.
-      pending.sourceReportsLeft.clear();
+      pending.sourceReportsLeft = undefined;
     }
     return pending;
   }
@@ -64,7 +65,7 @@ export class StateChangeReports {
   #repeat(reported: readonly PendingChange[], turn: Turn): void {
     const repetition: Repetition = { changes: new Set(), deadlineMs: undefined, queueIndex: -1 };
     for (const pending of reported) {
-      const isOver = pending.modeReportsLeft === 0 && pending.sourceReportsLeft.size === 0;
+      const isOver = pending.modeReportsLeft === 0 && (pending.sourceReportsLeft?.size ?? 0) === 0;
       pending.repetition = isOver ? undefined : repetition;
       if (isOver) this.#pending.delete(pending.group);
       else repetition.changes.add(pending);
@@ -82,7 +83,7 @@ export class StateChangeReports {
   #pendingOf(group: Ipv4): PendingChange {
     const known = this.#pending.get(group);
     if (known !== undefined) return known;
-    const pending = { group, modeReportsLeft: 0, sourceReportsLeft: new Map<Ipv4, number>(), repetition: undefined };
+    const pending = { group, modeReportsLeft: 0, sourceReportsLeft: undefined, repetition: undefined };
     this.#pending.set(group, pending);
     return pending;
   }
@@ -97,7 +98,7 @@ function recordsOf(pending: PendingChange, filter: Filter): GroupRecord[] {
   }
   const allowed: Ipv4[] = [];
   const blocked: Ipv4[] = [];
-  for (const source of ascending(pending.sourceReportsLeft.keys()))
+  for (const source of ascending(pending.sourceReportsLeft?.keys() ?? []))
     (isListenedTo(filter, source) ? allowed : blocked).push(source);
   const records: GroupRecord[] = [
     { type: RecordType.ALLOW_NEW_SOURCES, group, sources: allowed },
@@ -113,9 +114,11 @@ function nextReportMs(turn: Turn): number {
 
 function countReport(pending: PendingChange): void {
   pending.modeReportsLeft = Math.max(0, pending.modeReportsLeft - 1);
-  for (const [source, left] of pending.sourceReportsLeft) {
-    if (left > 1) pending.sourceReportsLeft.set(source, left - 1);
-    else pending.sourceReportsLeft.delete(source);
+  const { sourceReportsLeft } = pending;
+  if (sourceReportsLeft === undefined) return;
+  for (const [source, left] of sourceReportsLeft) {
+    if (left > 1) sourceReportsLeft.set(source, left - 1);
+    else sourceReportsLeft.delete(source);
   }
 }
 
