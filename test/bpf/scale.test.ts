@@ -76,8 +76,8 @@ describe('128,000 routes', () => {
     expect([...result.routeNames()]).toHaveLength(ROUTES);
     for (const i of [0, 1, 77_777, ROUTES - 1]) expect(result.route(nameOf(i))).toMatchObject({ packets: 0n, copies: 0n });
     expect(result.route(nameOf(ROUTES))).toBeUndefined();
-    expect(result.vport(VPORTS)?.rxPackets).toBe(0n);
-    expect(result.vport(VPORTS + 1)).toBeUndefined();
+    // No port was ever set, so none has counted.
+    expect(result.vport(1)).toBeUndefined();
     expect([...result.activeSince(NO_COUNTERS)]).toEqual([]);
     expect(wallMs).toBeLessThan(1000);
     expect(stallMs).toBeLessThan(100);
