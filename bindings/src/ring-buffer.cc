@@ -29,7 +29,6 @@ Napi::Array recordsOf(Napi::Env env, const RingBufferPump::Batch& batch) {
   return records;
 }
 
-
 RingBufferPump::Limits limitsArgument(const Napi::Value& value) {
   RingBufferPump::Limits limits{DEFAULT_MAX_BATCH, DEFAULT_MAX_PENDING};
   if (value.IsUndefined()) return limits;
@@ -102,9 +101,7 @@ void RingBufferReader::deliver(Napi::Env env, Napi::Function callback, Shared* s
   if (static_cast<napi_env>(env) == nullptr || shared->closed) return;
   shared->pump->taken(owned->size());
   Napi::HandleScope scope(env);
-  reportThrown(env, [&] {
-    callback.Call({recordsOf(env, *owned)});
-  });
+  reportThrown(env, [&] { callback.Call({recordsOf(env, *owned)}); });
 }
 
 Napi::Value RingBufferReader::dropped(const Napi::CallbackInfo& info) {
