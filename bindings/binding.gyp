@@ -25,7 +25,6 @@
         'src/program-run.cc',
         'src/raw-socket.cc',
         'src/ring-buffer.cc',
-        'src/ring-buffer-pump.cc',
         'src/system.cc',
       ],
       'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED', '_GNU_SOURCE',

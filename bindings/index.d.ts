@@ -182,13 +182,12 @@ export class FileLock { constructor(path: string); close(): void }
 // ---------------------------------------------------------------- ring buffer
 
 /**
- * Polls a ring buffer on a thread of its own and hands records to JavaScript in batches: one callback per wake-up, at most
- * `maxBatch` records each. When JavaScript is behind by more than `maxPending` records new ones are dropped and counted.
+ * Hands the records of a ring buffer to JavaScript in the event loop, in batches of at most `maxBatch` (256), other events between them.
+ * Records of a batch share one ArrayBuffer. What JavaScript is late for stays in the ring; what finds no room there the program counts.
  */
 export class RingBufferReader {
-  constructor(map: BpfMap, onRecords: (records: Uint8Array[]) => void, options?: { maxBatch?: number; maxPending?: number });
-  /** Records dropped because JavaScript was behind. */
-  readonly dropped: number;
+  constructor(map: BpfMap, onRecords: (records: Uint8Array[]) => void, options?: { maxBatch?: number });
+  /** No callback after this. */
   close(): void;
 }
 

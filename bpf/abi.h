@@ -17,6 +17,8 @@ enum xm_limits {
 	XM_MAX_VPORTS = 1025,
 	/* Bytes of a punted packet that reach the controller: an untagged 1500-byte frame and some slack. */
 	XM_PUNT_BYTES = 1536,
+	/* An IGMPv1 or v2 message, an IGMPv3 report of ten groups. */
+	XM_PUNT_SMALL_BYTES = 128,
 	/* Enough for Ethernet, IPv4 and UDP headers of a packet that only announces itself. */
 	XM_PUNT_HEADER_BYTES = 64,
 	/*

@@ -202,7 +202,7 @@ struct {
 /* struct xm_punt and packet bytes, to the controller. Set at load; a power of two. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 1 << 22);
 } xm_punts SEC(".maps");
 
 #endif

@@ -97,8 +97,11 @@ static __noinline int punt(const struct xm_packet *packet, __u32 vport, enum xm_
 		stats->punts_policed[class]++;
 		return 0;
 	}
-	if (whole)
+	/* Most are small, and the ring holds a dozen of them in the room of one large record. */
+	if (whole && packet->end - packet->data > XM_PUNT_SMALL_BYTES)
 		return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_BYTES);
+	if (whole)
+		return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_SMALL_BYTES);
 	return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_HEADER_BYTES);
 }
 

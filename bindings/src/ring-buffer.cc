@@ -11,108 +11,91 @@ namespace xmcast {
 namespace {
 
 constexpr uint32_t DEFAULT_MAX_BATCH = 256;
-constexpr uint32_t DEFAULT_MAX_PENDING = 65536;
+// From the callback of a record: it was taken, no more now.
+constexpr int STOP = -ECANCELED;
 
-// One buffer for all of them, of which each is a view: a buffer of its own costs more than all else that is done with a record.
-Napi::Array recordsOf(Napi::Env env, const RingBufferPump::Batch& batch) {
-  size_t bytes = 0;
-  for (const auto& record : batch) bytes += record.size();
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
-  Napi::Array records = Napi::Array::New(env, batch.size());
-  size_t offset = 0;
-  for (uint32_t i = 0; i < batch.size(); i++) {
-    const auto& record = batch[i];
-    memcpy(static_cast<uint8_t*>(buffer.Data()) + offset, record.data(), record.size());
-    records.Set(i, Napi::Uint8Array::New(env, record.size(), buffer, offset));
-    offset += record.size();
-  }
-  return records;
-}
-
-RingBufferPump::Limits limitsArgument(const Napi::Value& value) {
-  RingBufferPump::Limits limits{DEFAULT_MAX_BATCH, DEFAULT_MAX_PENDING};
-  if (value.IsUndefined()) return limits;
-  const Napi::Object options = objectArgument(value, "options");
-  limits.maxBatch = optionalUint32(options.Get("maxBatch"), "maxBatch", limits.maxBatch);
-  limits.maxPending = optionalUint32(options.Get("maxPending"), "maxPending", limits.maxPending);
-  if (limits.maxBatch == 0 || limits.maxPending == 0) fail(EINVAL, "read a ring buffer with maxBatch or maxPending 0");
-  return limits;
+uint32_t maxBatchArgument(const Napi::Value& value) {
+  if (value.IsUndefined()) return DEFAULT_MAX_BATCH;
+  const uint32_t maxBatch = optionalUint32(objectArgument(value, "options").Get("maxBatch"), "maxBatch", DEFAULT_MAX_BATCH);
+  if (maxBatch == 0) fail(EINVAL, "read a ring buffer with maxBatch 0");
+  return maxBatch;
 }
 
 }  // namespace
 
+RingBufferDrain::RingBufferDrain(Napi::Env env, std::shared_ptr<MapHandle> map, Napi::Function onRecords, uint32_t maxBatch)
+    : env_(env),
+      map_(std::move(map)),
+      onRecords_(Napi::Persistent(onRecords)),
+      context_(env, "xmcast:RingBufferReader"),
+      maxBatch_(maxBatch),
+      ring_(nullptr, ring_buffer__free) {
+  ring_.reset(ring_buffer__new(map_->number(), onRecord, this, nullptr));
+  if (!ring_) fail(errno, "open ring buffer " + map_->name);
+}
+
+std::shared_ptr<RingBufferDrain> RingBufferDrain::start(Napi::Env env, std::shared_ptr<MapHandle> map, Napi::Function onRecords,
+                                                        uint32_t maxBatch) {
+  // A descriptor of its own: the map may be closed while it is read.
+  auto fd = std::make_shared<FileDescriptor>(duplicate(map->number(), "watch ring buffer " + map->name));
+  const std::shared_ptr<RingBufferDrain> drain(new RingBufferDrain(env, std::move(map), onRecords, maxBatch));
+  drain->watcher_ = PollWatcher::start(env, std::move(fd), [drain] { drain->drain(); });
+  return drain;
+}
+
+void RingBufferDrain::close() {
+  closed_ = true;
+  if (watcher_) watcher_->close();
+  watcher_.reset();
+}
+
+// One batch each time: a flood must not keep others waiting. What is left makes the descriptor readable again at once.
+void RingBufferDrain::drain() {
+  if (closed_) return;
+  ring_buffer__consume(ring_.get());
+  if (ends_.empty()) return;
+  Napi::HandleScope scope(env_);
+  reportThrown(env_, [&] { onRecords_.MakeCallback(env_.Global(), {takeRecords()}, context_); });
+}
+
+int RingBufferDrain::onRecord(void* self, void* data, size_t size) {
+  auto* drain = static_cast<RingBufferDrain*>(self);
+  const auto* bytes = static_cast<const uint8_t*>(data);
+  drain->bytes_.insert(drain->bytes_.end(), bytes, bytes + size);
+  drain->ends_.push_back(drain->bytes_.size());
+  return drain->ends_.size() >= drain->maxBatch_ ? STOP : 0;
+}
+
+// One buffer for all of them, of which each is a view: a buffer of its own costs more than all else that is done with a record.
+Napi::Array RingBufferDrain::takeRecords() {
+  const std::vector<uint8_t> bytes = std::exchange(bytes_, {});
+  const std::vector<size_t> ends = std::exchange(ends_, {});
+  const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env_, bytes.size());
+  if (!bytes.empty()) memcpy(const_cast<Napi::ArrayBuffer&>(buffer).Data(), bytes.data(), bytes.size());
+  Napi::Array records = Napi::Array::New(env_, ends.size());
+  size_t begin = 0;
+  for (uint32_t i = 0; i < ends.size(); i++) {
+    records.Set(i, Napi::Uint8Array::New(env_, ends[i] - begin, buffer, begin));
+    begin = ends[i];
+  }
+  return records;
+}
+
 void RingBufferReader::define(Napi::Env env, Napi::Object exports) {
-  exports.Set("RingBufferReader", DefineClass(env, "RingBufferReader",
-                                              {
-                                                  InstanceAccessor<&RingBufferReader::dropped>("dropped"),
-                                                  InstanceMethod<&RingBufferReader::close>("close"),
-                                              }));
+  exports.Set("RingBufferReader", DefineClass(env, "RingBufferReader", {InstanceMethod<&RingBufferReader::close>("close")}));
 }
 
 RingBufferReader::RingBufferReader(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RingBufferReader>(info) {
   guarded(info.Env(), [&] {
     const std::shared_ptr<MapHandle> map = BpfMap::argument(info[0]);
     const Napi::Function onRecords = functionArgument(info[1], "onRecords");
-    start(info.Env(), onRecords, map, limitsArgument(info[2]));
+    drain_ = RingBufferDrain::start(info.Env(), map, onRecords, maxBatchArgument(info[2]));
   });
 }
 
-RingBufferReader::~RingBufferReader() { shutDown(); }
-
-void RingBufferReader::start(Napi::Env env, Napi::Function onRecords, std::shared_ptr<MapHandle> map,
-                             RingBufferPump::Limits limits) {
-  pump_ = std::make_shared<RingBufferPump>(std::move(map), limits);
-  auto shared = std::make_unique<Shared>();
-  shared->pump = pump_;
-  channel_ = Channel::New(
-      env, onRecords, "xmcast:RingBufferReader", 0, 1, shared.get(), [](Napi::Env, void*, Shared* unused) { delete unused; },
-      static_cast<void*>(nullptr));
-  shared_ = shared.release();
-  try {
-    pump_->start([channel = channel_](std::unique_ptr<RingBufferPump::Batch> batch) {
-      if (channel.NonBlockingCall(batch.get()) != napi_ok) return false;
-      // Owned by the queue now: deliver() frees it.
-      batch.release();
-      return true;
-    });
-  } catch (const SystemFailure&) {
-    shutDown();
-    throw;
-  }
-  napi_add_env_cleanup_hook(env, atExit, this);
-  // Running until close(), whoever holds it.
-  Ref();
-}
-
-// After this returns no callback runs: the thread is joined, and what is still queued is freed without being delivered.
-void RingBufferReader::shutDown() {
-  if (shared_ == nullptr) return;
-  shared_->closed = true;
-  shared_ = nullptr;
-  pump_->stop();
-  channel_.Abort();
-}
-
-void RingBufferReader::atExit(void* self) { static_cast<RingBufferReader*>(self)->shutDown(); }
-
-void RingBufferReader::deliver(Napi::Env env, Napi::Function callback, Shared* shared, RingBufferPump::Batch* batch) {
-  const std::unique_ptr<RingBufferPump::Batch> owned(batch);
-  // Without an environment the queue is being torn down, and `shared` is already gone.
-  if (static_cast<napi_env>(env) == nullptr || shared->closed) return;
-  shared->pump->taken(owned->size());
-  Napi::HandleScope scope(env);
-  reportThrown(env, [&] { callback.Call({recordsOf(env, *owned)}); });
-}
-
-Napi::Value RingBufferReader::dropped(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), pump_ == nullptr ? 0 : static_cast<double>(pump_->dropped()));
-}
-
-void RingBufferReader::close(const Napi::CallbackInfo& info) {
-  if (shared_ == nullptr) return;
-  shutDown();
-  napi_remove_env_cleanup_hook(info.Env(), atExit, this);
-  Unref();
+void RingBufferReader::close(const Napi::CallbackInfo&) {
+  if (drain_) drain_->close();
+  drain_.reset();
 }
 
 }  // namespace xmcast
