@@ -8,7 +8,7 @@ import { isNothing } from './filter';
 import { QueryAnswers } from './query-answers';
 import type { Reporter, Turn } from './reporter';
 import { StateChangeReports } from './state-change-reports';
-import type { FilterChange } from './wanted-filters';
+import type { UnsettledGroup } from './unsettled-group';
 
 export class CurrentReporter implements Reporter {
   readonly version = 3;
@@ -27,8 +27,8 @@ export class CurrentReporter implements Reporter {
     return false;
   }
 
-  report(changes: readonly FilterChange[], turn: Turn): void {
-    for (const { group, after } of changes) if (isNothing(after)) this.#answers.forget(group);
+  report(changes: readonly UnsettledGroup[], turn: Turn): void {
+    for (const { group, wanted } of changes) if (isNothing(wanted)) this.#answers.forget(group);
     const records = [...this.#changes.report(changes, turn), ...this.#answers.takeDue(turn)];
     for (const message of packReports(records, turn.mtu)) turn.send(ALL_IGMPV3_ROUTERS, message);
   }

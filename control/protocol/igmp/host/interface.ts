@@ -50,7 +50,7 @@ class HostInterface implements IgmpHostInterface {
 
   nextDeadline(): number | undefined {
     if (this.#addresses === undefined) return undefined;
-    if (this.#filters.hasChanges) return this.#nowMs;
+    if (this.#filters.changes.length > 0) return this.#nowMs;
     const report = this.#reporter.nextDeadline();
     const version = this.#presence.nextDeadline(this.#settings.version, this.#nowMs);
     return report === undefined ? version : Math.min(report, version ?? report);
@@ -123,7 +123,8 @@ class HostInterface implements IgmpHostInterface {
 
   #report(effects: IgmpHostEffect[]): void {
     if (this.#addresses === undefined) return;
-    this.#reporter.report(this.#filters.takeChanges(), this.#turn(effects));
+    this.#reporter.report(this.#filters.changes, this.#turn(effects));
+    this.#filters.markAnnounced();
   }
 
   /**
@@ -146,7 +147,7 @@ class HostInterface implements IgmpHostInterface {
   #linkDown(): void {
     this.#addresses = undefined;
     this.#presence.reset();
-    this.#reporter = createReporter(this.#settings.version);
+    this.#replaceReporter(this.#settings.version);
   }
 
   #followVersion(effects: IgmpHostEffect[]): boolean {
@@ -163,8 +164,13 @@ class HostInterface implements IgmpHostInterface {
   #switchVersion(): boolean {
     const version = this.#presence.version(this.#settings.version, this.#nowMs);
     if (version === this.#reporter.version) return false;
-    this.#reporter = createReporter(version);
+    this.#replaceReporter(version);
     return true;
+  }
+
+  #replaceReporter(version: 1 | 2 | 3): void {
+    this.#filters.forgetRepetitions();
+    this.#reporter = createReporter(version);
   }
 
   /** RFC 4604 §2.2.3, §2.2.5: an older query for groups that are wanted from named sources. */
@@ -172,7 +178,7 @@ class HostInterface implements IgmpHostInterface {
     // Whoever configured an older version knows.
     if (this.#settings.version < 3 || this.#quietUntilMs > this.#nowMs) return;
     const groups = query.group === 0 ? Array.from(this.#filters, ([, filter]) => filter) : [this.#filters.of(query.group)];
-    const lost = groups.filter(({ mode, sources }) => mode === 'include' && sources.size > 0).length;
+    const lost = groups.filter(({ mode, sources }) => mode === 'include' && sources.length > 0).length;
     if (lost === 0) return;
     this.#quietUntilMs = this.#nowMs + LOG_GAP_MS;
     const asker = formatIpv4(this.#presence.querier);

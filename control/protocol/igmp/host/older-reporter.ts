@@ -10,7 +10,7 @@ import { delayUpTo } from './delays';
 import { isNothing } from './filter';
 import type { Reporter, Turn } from './reporter';
 import { takeDue } from './take-due';
-import type { FilterChange } from './wanted-filters';
+import type { UnsettledGroup } from './unsettled-group';
 
 /** RFC 2236 §8.10. RFC 1112 Appendix I repeats within the same time it answers in, which is 10 s too. */
 const UNSOLICITED_REPORT_INTERVAL_MS = 10_000;
@@ -46,7 +46,7 @@ export class OlderReporter implements Reporter {
     return true;
   }
 
-  report(changes: readonly FilterChange[], turn: Turn): void {
+  report(changes: readonly UnsettledGroup[], turn: Turn): void {
     for (const change of changes) this.#reportChange(change, turn);
     for (const member of takeDue(this.#queue, turn.nowMs)) {
       const { group, repetitionsLeft } = member;
@@ -62,13 +62,13 @@ export class OlderReporter implements Reporter {
     return this.#queue.first()?.deadlineMs;
   }
 
-  #reportChange({ group, before, after }: FilterChange, turn: Turn): void {
-    if (isNothing(after)) {
+  #reportChange({ group, announced, wanted }: UnsettledGroup, turn: Turn): void {
+    if (isNothing(wanted)) {
       this.#stop(group);
       // RFC 2236 §3 asks for a leave of the last host that reported and allows it of any. A proxy stands for many hosts and its groups
       // are large streams, so the moment's traffic to find out whether others are left is worth it. Version 1 has no leave.
       if (this.version === 2) turn.send(ALL_ROUTERS, { kind: 'leave', group });
-    } else if (isNothing(before)) {
+    } else if (isNothing(announced)) {
       this.#sendReport(group, turn);
       if (turn.robustness > 1) this.#repeat(this.#memberOf(group), turn.robustness - 2, turn);
       else this.#stop(group);

@@ -115,5 +115,5 @@ function answerOf({ group, sources }: PendingAnswer, filter: Filter): GroupRecor
 
 function currentState(group: Ipv4, filter: Filter): GroupRecord {
   const type = filter.mode === 'include' ? RecordType.MODE_IS_INCLUDE : RecordType.MODE_IS_EXCLUDE;
-  return { type, group, sources: ascending(filter.sources) };
+  return { type, group, sources: filter.sources };
 }
