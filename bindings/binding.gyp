@@ -26,6 +26,7 @@
         'src/raw-socket.cc',
         'src/ring-buffer.cc',
         'src/system.cc',
+        'src/tc-filter.cc',
       ],
       'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED', '_GNU_SOURCE',
         # A worker thread may end while a promise is being settled: the exception has nobody to go to.

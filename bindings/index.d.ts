@@ -117,6 +117,8 @@ export class BpfProgram {
    * and `dataMeta` is placed in front of the packet as XDP metadata. `dataOut` begins at the packet, metadata left out.
    */
   run(options: { data: Uint8Array; repeat?: number; ingressIfindex?: number; dataMeta?: Uint8Array; dataSizeOut?: number }): RunResult;
+  /** As run, on a worker thread: for programs of clsact or tcx, whose redirects are real ones. */
+  runAsync(options: { data: Uint8Array; repeat?: number; ingressIfindex?: number; dataMeta?: Uint8Array; dataSizeOut?: number }): Promise<RunResult>;
   /** BPF_F_TEST_XDP_LIVE_FRAMES: real frames with real redirects; on a worker thread. */
   runLive(options: { data: Uint8Array; repeat: number; ingressIfindex: number; batchSize?: number }): Promise<void>;
   pin(path: string): void;
@@ -141,6 +143,13 @@ export class BpfLink {
   /** Closes the descriptor: an unpinned link detaches. */
   close(): void;
 }
+
+/** Names one filter of an interface. */
+export interface TcFilterPlace { readonly ifindex: number; readonly priority: number; readonly handle: number }
+/** Attaches to clsact ingress, for kernels without tcx (before Linux 6.6): makes the qdisc, and takes the place of what is there. */
+export function attachTcFilter(program: BpfProgram, place: TcFilterPlace): Promise<void>;
+/** Resolves with whether there was one. The qdisc stays: others may use it. */
+export function detachTcFilter(place: TcFilterPlace): Promise<boolean>;
 
 export class BpfObject {
   private constructor();

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Changes whenever the layout or the meaning of a map does. Checked against what is pinned. */
-enum xm_abi { XM_ABI_VERSION = 2 };
+enum xm_abi { XM_ABI_VERSION = 3 };
 
 enum xm_limits {
 	/* A vport is an index into xm_vports; 0 is never used, so that zeroed memory names no port. */
@@ -47,11 +47,11 @@ enum xm_drop_reason {
 	XM_DROP_MARTIAN_SOURCE, /* 0/8, 127/8, class D or E as source (RFC 1812 5.3.7) */
 	XM_DROP_MAC_MISMATCH, /* Ethernet destination is not the group's (RFC 1112 6.4) */
 	XM_DROP_IP_OPTIONS, /* left to the host's stack, which does not forward it */
-	XM_DROP_TOO_BIG, /* larger than the outgoing MTU, or than a frame that can be cloned */
+	XM_DROP_TOO_BIG, /* larger than the outgoing MTU */
 	XM_DROP_NO_GROUP, /* the route names a replication group that is not there */
 	XM_DROP_NO_METADATA, /* the driver leaves no room in front of the packet */
 	XM_DROP_REDIRECT, /* the kernel could not replicate the packet, at least not to every port */
-	XM_DROP_XMIT, /* the driver did not take the copy: ring full, link gone, peer not listening */
+	XM_DROP_XMIT, /* the driver or its queue did not take the copy: full, link gone, peer not listening */
 	XM_DROP_MAX,
 };
 
@@ -73,11 +73,11 @@ struct xm_port_key {
 	__u16 pad;
 };
 
-/* What the ingress program needs to know of a port. */
+/* What the ingress programs need to know of a port. */
 struct xm_port {
 	__u16 vport; /* 0: no port of ours */
 	__u8 ttl_minimum; /* of what is forwarded: the port's threshold, and at least 2, so that something is left to decrement */
-	__u8 pad;
+	__u8 has_xdp; /* not 0: xm_ingress sits in front of xm_tc_ingress, and has seen to all but data by the time that runs */
 };
 
 /* What the egress program needs to know of a port. */
@@ -125,6 +125,10 @@ enum xm_route_flag {
 	XM_ROUTE_LEARN = 1,
 	/* Has a TTL threshold of its own, in xm_route_thresholds. */
 	XM_ROUTE_THRESHOLD = 2,
+	/* XDP cannot serve all of its copies: its packets are left to xm_tc_ingress, which can. */
+	XM_ROUTE_TC = 4,
+	/* The machine's own applications get its packets too, as they came. Only together with XM_ROUTE_TC. */
+	XM_ROUTE_LOCAL = 8,
 };
 
 /*
@@ -176,7 +180,7 @@ struct xm_route_faults {
 	__u64 ttl_drops; /* packets and copies */
 };
 
-/* Per CPU. */
+/* Per CPU. What the kernel has not cut into packets yet (GSO) counts as the packets it is cut into. */
 struct xm_vport_counters {
 	__u64 rx_packets; /* multicast data packets, also those dropped later */
 	__u64 rx_bytes;

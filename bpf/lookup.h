@@ -130,7 +130,8 @@ static __always_inline struct xm_route *find_exact_route(const struct xm_route_k
 	return route ? route : bpf_map_lookup_elem(&xm_routes, key);
 }
 
-/* Whether there is one. Its two words are read at once: the controller may be writing a new route over it. */
+/* Whether there is one; all zeroes otherwise. Its two words are read at once: the controller may be writing a new route over it.
+ */
 static __always_inline int find_route(const struct iphdr *ip, struct xm_route *found)
 {
 	struct xm_route_key key __attribute__((aligned(8))) = {.source = ip->saddr, .group = ip->daddr};
@@ -142,8 +143,10 @@ static __always_inline int find_route(const struct iphdr *ip, struct xm_route *f
 	}
 	if (!route)
 		route = find_prefix_route(ip);
-	if (!route)
+	if (!route) {
+		*(__u64 *)found = 0;
 		return 0;
+	}
 	*(__u64 *)found = *(const volatile __u64 *)route;
 	return 1;
 }

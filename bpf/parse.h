@@ -20,9 +20,12 @@ enum xm_kind {
 
 struct xm_packet {
 	void *data;
-	void *end;
+	void *end; /* of what can be read, which may be less than the frame */
 	struct ethhdr *eth;
 	struct iphdr *ip;
+	__u32 frame_bytes;
+	__u32 packets; /* 1, or as many as the kernel will make of it */
+	__u32 bytes; /* of these, from their IP headers on */
 };
 
 /* 224.0.0.0/24 never leaves its link (RFC 5771 section 4). */
@@ -36,12 +39,11 @@ static __always_inline int is_multicast(__u32 address)
 	return address >> 28 == 0xe;
 }
 
-static __always_inline enum xm_kind classify(struct xdp_md *ctx, struct xm_packet *packet)
+/* Of a packet whose data and end are known. */
+static __always_inline enum xm_kind classify(struct xm_packet *packet)
 {
 	__u32 destination;
 
-	packet->data = (void *)(long)ctx->data;
-	packet->end = (void *)(long)ctx->data_end;
 	packet->eth = packet->data;
 	packet->ip = (void *)(packet->eth + 1);
 	if ((void *)(packet->ip + 1) > packet->end)
@@ -96,7 +98,7 @@ static __always_inline enum xm_drop_reason check_header(const struct xm_packet *
 
 	if (ip->version != 4 || ip->ihl < 5 || total < ip->ihl * 4U)
 		return XM_DROP_BAD_IP_HEADER;
-	if ((__u64)(packet->end - (void *)ip) < total)
+	if (packet->frame_bytes - ETH_HLEN < total)
 		return XM_DROP_TRUNCATED;
 	if (ip->ihl > 5)
 		return XM_DROP_IP_OPTIONS;

@@ -72,7 +72,7 @@ static __always_inline int write_punt(const struct xm_packet *packet, __u32 vpor
 		return 0;
 	}
 	punt->time_ns = now_ns;
-	punt->frame_bytes = packet->end - packet->data;
+	punt->frame_bytes = packet->frame_bytes;
 	punt->vport = vport;
 	punt->class = class;
 	punt->pad = 0;

@@ -2,9 +2,10 @@
 /*
  * The forwarder.
  *
- *   xm_ingress, on every port: classify -> check -> route -> count -> TTL, checksum -> metadata -> broadcast into the route's
- *   replication group
+ *   xm_ingress, on every port whose driver has native XDP: classify -> check -> route -> count -> TTL, checksum -> metadata ->
+ *   broadcast into the route's replication group
  *   xm_egress, once per copy on its way out: TTL threshold, MTU, source MAC, count
+ *   xm_tc_ingress (tc.h), on every port: what the former cannot take
  *
  * Creates no route and no state a stranger could fill. What is not IPv4 multicast data passes to the host's stack untouched.
  */
@@ -14,6 +15,9 @@
 #include "maps.h"
 #include "parse.h"
 #include "punt.h"
+#include "receive.h"
+#include "rewrite.h"
+#include "tc.h"
 #include "xmit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -31,94 +35,6 @@ const enum xm_route_bits *const xm_abi_route_bits;
 const enum xm_route_index *const xm_abi_route_index;
 const struct xm_route_faults *const xm_abi_route_faults;
 
-#define IGMP_MEMBERSHIP_QUERY 0x11
-
-static __always_inline int drop(struct xm_vport_counters *stats, enum xm_drop_reason reason)
-{
-	stats->drops[reason]++;
-	return XDP_DROP;
-}
-
-static __always_inline enum xm_punt_class igmp_class(const struct xm_packet *packet)
-{
-	__u8 *type = (__u8 *)packet->ip + (packet->ip->ihl & 0xf) * 4;
-
-	if ((void *)(type + 1) > packet->end)
-		return XM_PUNT_IGMP_REPORT;
-	return *type == IGMP_MEMBERSHIP_QUERY ? XM_PUNT_IGMP_QUERY : XM_PUNT_IGMP_REPORT;
-}
-
-/* The host's stack gets it too: it may be a member itself. */
-static __noinline int receive_igmp(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
-{
-	punt(packet, vport, igmp_class(packet), stats, 1);
-	return XDP_PASS;
-}
-
-/* What is off the way of a packet that is forwarded is a function of its own, to keep that way short. */
-static __noinline int no_route(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
-{
-	int fresh;
-	struct xm_recent *recent = recent_flow(packet, vport, XM_PUNT_NO_ROUTE, xm_recent_interval_ns, &fresh);
-
-	/* Not lost yet: the controller may send it on. */
-	if (fresh && punt(packet, vport, XM_PUNT_NO_ROUTE, stats, 1)) {
-		if (recent)
-			recent->packets = 0;
-		return XDP_DROP;
-	}
-	/* What is lost behind it: sent on, it would stand before a hole. */
-	if (recent)
-		__sync_fetch_and_add(&recent->packets, 1);
-	return drop(stats, XM_DROP_NO_ROUTE);
-}
-
-static __noinline int wrong_interface(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats,
-				      struct xm_route_counters *counters)
-{
-	int fresh;
-
-	counters->wrong_interface++;
-	/* Once per route, by whichever interfaces its packets come. */
-	recent_flow(packet, 0, XM_PUNT_WRONG_INTERFACE, xm_wrong_interval_ns, &fresh);
-	if (fresh)
-		punt(packet, vport, XM_PUNT_WRONG_INTERFACE, stats, 0);
-	return drop(stats, XM_DROP_WRONG_INTERFACE);
-}
-
-/* Counted by source as well, so that nothing is missing from the flow once its (S,G) route is there. */
-static __noinline void announce_source(const struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats, __u32 copies)
-{
-	__u32 bytes = bpf_ntohs(packet->ip->tot_len);
-	int fresh;
-	struct xm_recent *recent = recent_flow(packet, vport, XM_PUNT_NEW_SOURCE, xm_recent_interval_ns, &fresh);
-
-	if (recent) {
-		__sync_fetch_and_add(&recent->packets, 1);
-		__sync_fetch_and_add(&recent->bytes, bytes);
-		__sync_fetch_and_add(&recent->expected, copies);
-	}
-	if (fresh)
-		punt(packet, vport, XM_PUNT_NEW_SOURCE, stats, 0);
-}
-
-/* Off the way of a packet that is forwarded, as few routes have a threshold of their own. */
-static __noinline int is_above_threshold(const struct iphdr *ip, __u32 counter)
-{
-	__u32 *threshold = bpf_map_lookup_elem(&xm_route_thresholds, &counter);
-
-	return threshold && ip->ttl > *threshold;
-}
-
-static __noinline int ttl_drop(struct xm_vport_counters *stats, __u32 counter)
-{
-	struct xm_route_faults *faults = route_faults(counter);
-
-	if (faults)
-		__sync_fetch_and_add(&faults->ttl_drops, 1);
-	return drop(stats, XM_DROP_TTL_IN);
-}
-
 static __always_inline int write_metadata(struct xdp_md *ctx, const struct xm_meta *values)
 {
 	struct xm_meta *meta;
@@ -132,34 +48,31 @@ static __always_inline int write_metadata(struct xdp_md *ctx, const struct xm_me
 	return 0;
 }
 
-/* Once for all copies. RFC 1624: the TTL is the high byte of its word, so one less there is 0x0100 more in the checksum. */
-static __always_inline int decrement_ttl(struct xdp_md *ctx)
+/* Once for all copies. */
+static __always_inline int pass_hop(struct xdp_md *ctx)
 {
 	struct iphdr *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
-	__u32 check;
 
 	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
 		return -1;
-	check = ip->check + bpf_htons(0x0100);
-	ip->check = check + (check >= 0xffff);
-	ip->ttl--;
+	decrement_ttl(ip);
 	return 0;
 }
 
-static __always_inline int replicate(struct xdp_md *ctx, __u32 out, const struct xm_meta *meta, __u32 vport,
-				     struct xm_vport_counters *stats)
+static __always_inline int replicate(struct xdp_md *ctx, const struct xm_packet *packet, __u32 out, const struct xm_meta *meta,
+				     __u32 vport, struct xm_vport_counters *stats)
 {
 	__u32 slot = group_of(out), copies = copies_of(out);
 	struct xm_cpu *cpu = this_cpu();
 	void *group;
 
 	if (!copies)
-		return drop(stats, XM_DROP_NO_RECEIVERS);
+		return drop(packet, stats, XM_DROP_NO_RECEIVERS);
 	group = bpf_map_lookup_elem(&xm_groups, &slot);
 	if (!group)
-		return drop(stats, XM_DROP_NO_GROUP);
-	if (write_metadata(ctx, meta) || decrement_ttl(ctx))
-		return drop(stats, XM_DROP_NO_METADATA);
+		return drop(packet, stats, XM_DROP_NO_GROUP);
+	if (write_metadata(ctx, meta) || pass_hop(ctx))
+		return drop(packet, stats, XM_DROP_NO_METADATA);
 	cpu->inflight_counter = counter_of(meta->flow);
 	cpu->inflight_vport = vport;
 	/* One copy needs no broadcast. Should its slot be empty, nothing leaves, as with a broadcast. */
@@ -169,59 +82,59 @@ static __always_inline int replicate(struct xdp_md *ctx, __u32 out, const struct
 }
 
 static __always_inline int forward(struct xdp_md *ctx, const struct xm_packet *packet, const struct xm_port *port,
-				   struct xm_vport_counters *stats)
+				   const struct xm_route *route, struct xm_vport_counters *stats)
 {
-	__u32 vport = port->vport, bytes = bpf_ntohs(packet->ip->tot_len), flow, out;
-	struct xm_route route __attribute__((aligned(8)));
-	struct xm_route_counters *counters;
+	__u32 flow = route->flow, out = route->out;
+	int verdict = admit(packet, port, route, stats);
 	struct xm_meta meta;
 
-	if (!find_route(packet->ip, &route))
-		return no_route(packet, vport, stats);
-	flow = route.flow;
-	out = route.out;
-	/* A source the (*,G) route cannot vouch for may still have a good reverse path: the controller knows. */
-	if (iif_of(flow) != vport && has_flag(out, XM_ROUTE_LEARN))
-		return no_route(packet, vport, stats);
-	counters = route_counters(counter_of(flow));
-	if (!counters)
-		return drop(stats, XM_DROP_NO_GROUP);
-	if (iif_of(flow) != vport)
-		return wrong_interface(packet, vport, stats, counters);
-	if (packet->ip->ttl < port->ttl_minimum)
-		return ttl_drop(stats, counter_of(flow));
-	if (has_flag(out, XM_ROUTE_THRESHOLD) && !is_above_threshold(packet->ip, counter_of(flow)))
-		return ttl_drop(stats, counter_of(flow));
-	stats->accepted_packets++;
-	counters->packets++;
-	counters->bytes += bytes;
-	counters->expected += copies_of(out);
-	meta.flow = counter_of(flow);
-	meta.bytes = bytes;
+	if (verdict != XDP_REDIRECT)
+		return verdict;
+	meta.flow = has_flag(out, XM_ROUTE_LEARN) ? flow : counter_of(flow);
+	meta.bytes = packet->bytes;
 	meta.ttl = packet->ip->ttl;
 	meta.pad = 0;
-	if (has_flag(out, XM_ROUTE_LEARN)) {
-		meta.flow = flow;
-		announce_source(packet, vport, stats, copies_of(out));
-	}
-	return replicate(ctx, out, &meta, vport, stats);
+	return replicate(ctx, packet, out, &meta, port->vport, stats);
 }
 
-/* IPv4 data to a routable group: every packet ends in exactly one counter. */
+/*
+ * IPv4 data to a routable group: every packet ends in exactly one counter, here or, when it is passed on uncounted, in
+ * xm_tc_ingress.
+ */
 static __always_inline int receive_data(struct xdp_md *ctx, const struct xm_packet *packet, const struct xm_port *port,
 					struct xm_vport_counters *stats)
 {
+	struct xm_route route __attribute__((aligned(8)));
 	enum xm_drop_reason reason = check_header(packet);
+	int has_route;
 
-	if (reason == XM_DROP_IP_OPTIONS) {
-		stats->drops[XM_DROP_IP_OPTIONS]++;
-		return XDP_PASS;
+	if (reason != XM_DROP_MAX) {
+		count_received(packet, stats);
+		return refuse(packet, stats, reason);
 	}
-	if (reason != XM_DROP_MAX)
-		return drop(stats, reason);
-	if (packet->end - packet->data > XM_MAX_BROADCAST_FRAME)
-		return drop(stats, XM_DROP_TOO_BIG);
-	return forward(ctx, packet, port, stats);
+	if (packet->frame_bytes > XM_MAX_BROADCAST_FRAME)
+		return XDP_PASS;
+	has_route = find_route(packet->ip, &route);
+	if (has_route && has_flag(route.out, XM_ROUTE_TC))
+		return XDP_PASS;
+	count_received(packet, stats);
+	if (is_question(has_route, &route, port->vport))
+		return no_route(packet, port->vport, stats);
+	return forward(ctx, packet, port, &route, stats);
+}
+
+static __always_inline enum xm_kind view_frame(struct xdp_md *ctx, struct xm_packet *packet)
+{
+	enum xm_kind kind;
+
+	packet->data = (void *)(long)ctx->data;
+	packet->end = (void *)(long)ctx->data_end;
+	packet->frame_bytes = packet->end - packet->data;
+	packet->packets = 1;
+	kind = classify(packet);
+	if (kind != XM_KIND_OTHER)
+		packet->bytes = bpf_ntohs(packet->ip->tot_len);
+	return kind;
 }
 
 SEC("xdp")
@@ -229,7 +142,7 @@ int xm_ingress(struct xdp_md *ctx)
 {
 	struct xm_vport_counters *stats;
 	struct xm_packet packet;
-	enum xm_kind kind = classify(ctx, &packet);
+	enum xm_kind kind = view_frame(ctx, &packet);
 	struct xm_port *port;
 
 	if (kind == XM_KIND_OTHER)
@@ -240,34 +153,8 @@ int xm_ingress(struct xdp_md *ctx)
 	stats = vport_counters(port->vport);
 	if (!stats)
 		return XDP_PASS;
-	if (kind == XM_KIND_IGMP)
-		return receive_igmp(&packet, port->vport, stats);
-	if (kind == XM_KIND_PIM) {
-		punt(&packet, port->vport, XM_PUNT_PIM, stats, 1);
-		return XDP_PASS;
-	}
-	stats->rx_packets++;
-	stats->rx_bytes += bpf_ntohs(packet.ip->tot_len);
-	return receive_data(ctx, &packet, port, stats);
-}
-
-/* A packet the controller was asked about, once more, now that it has a route. Run by the controller, attached nowhere. */
-SEC("xdp")
-int xm_resend(struct xdp_md *ctx)
-{
-	struct xm_vport_counters *stats;
-	struct xm_packet packet;
-	struct xm_port *port;
-
-	if (classify(ctx, &packet) != XM_KIND_DATA)
-		return XDP_DROP;
-	port = port_of(ctx->ingress_ifindex);
-	if (!port || !port->vport)
-		return XDP_DROP;
-	stats = vport_counters(port->vport);
-	if (!stats)
-		return XDP_DROP;
-	stats->resent_packets++;
+	if (kind != XM_KIND_DATA)
+		return receive_signalling(&packet, port->vport, stats);
 	return receive_data(ctx, &packet, port, stats);
 }
 
@@ -299,16 +186,6 @@ static __noinline int drop_copy(const struct xm_meta *meta, const struct iphdr *
 	return drop_on(vport, reason);
 }
 
-/* By words: of bytes the compiler knows no alignment, and would move them one by one. */
-static __always_inline void set_source(void *frame, const struct xm_vport *port)
-{
-	const void *mac = port->mac;
-	void *source = frame + ETH_ALEN;
-
-	*(__u32 *)source = *(const __u32 *)mac;
-	*(__u16 *)(source + 4) = *(const __u16 *)(mac + 4);
-}
-
 static __always_inline int send_copy(const struct xm_meta *meta, struct ethhdr *eth, struct xm_cpu *cpu)
 {
 	struct iphdr *ip = (void *)(eth + 1);
@@ -317,7 +194,7 @@ static __always_inline int send_copy(const struct xm_meta *meta, struct ethhdr *
 		return drop_copy(meta, ip, cpu->vport, XM_DROP_TTL_OUT);
 	if (meta->bytes > cpu->port.mtu)
 		return drop_copy(meta, ip, cpu->vport, XM_DROP_TOO_BIG);
-	set_source(eth, &cpu->port);
+	set_source(eth, cpu->port.mac);
 	note_copy(cpu, meta, ip);
 	return XDP_PASS;
 }

@@ -11,6 +11,7 @@
 #include "raw-socket.h"
 #include "ring-buffer.h"
 #include "system.h"
+#include "tc-filter.h"
 
 namespace xmcast {
 namespace {
@@ -28,6 +29,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   RawIpSocket::define(env, exports);
   FileLock::define(env, exports);
   defineSystem(env, exports);
+  defineTcFilter(env, exports);
   return exports;
 }
 

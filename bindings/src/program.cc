@@ -14,6 +14,25 @@ namespace {
 
 constexpr uint32_t INSTRUCTION_BYTES = 8;
 
+RunRequest runRequestArgument(const Napi::Value& value) {
+  const Napi::Object options = objectArgument(value, "options");
+  RunRequest request;
+  request.data = bytesArgument(options.Get("data"), "data").copy();
+  if (!options.Get("dataMeta").IsUndefined()) request.dataMeta = bytesArgument(options.Get("dataMeta"), "dataMeta").copy();
+  request.repeat = optionalUint32(options.Get("repeat"), "repeat", 1);
+  request.ingressIfindex = optionalUint32(options.Get("ingressIfindex"), "ingressIfindex", 0);
+  request.dataSizeOut = optionalUint32(options.Get("dataSizeOut"), "dataSizeOut", 0);
+  return request;
+}
+
+Napi::Value toRunResult(Napi::Env env, const RunOutcome& outcome) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("retval", outcome.retval);
+  result.Set("dataOut", toUint8Array(env, outcome.dataOut.data(), outcome.dataOut.size()));
+  result.Set("durationNs", outcome.durationNs);
+  return result;
+}
+
 }  // namespace
 
 std::shared_ptr<ProgramHandle> describeProgram(FileDescriptor fd, const std::string& operation, const std::string& fullName) {
@@ -35,6 +54,7 @@ void BpfProgram::define(Napi::Env env, Napi::Object exports) {
                                                      InstanceAccessor<&BpfProgram::id>("id"),
                                                      InstanceAccessor<&BpfProgram::info>("info"),
                                                      InstanceMethod<&BpfProgram::run>("run"),
+                                                     InstanceMethod<&BpfProgram::runAsync>("runAsync"),
                                                      InstanceMethod<&BpfProgram::runLive>("runLive"),
                                                      InstanceMethod<&BpfProgram::pin>("pin"),
                                                      InstanceMethod<&BpfProgram::close>("close"),
@@ -94,19 +114,18 @@ Napi::Value BpfProgram::info(const Napi::CallbackInfo& info) {
 Napi::Value BpfProgram::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto& program = program_.require("run a closed program");
-    const Napi::Object options = objectArgument(info[0], "options");
-    RunRequest request;
-    request.data = bytesArgument(options.Get("data"), "data").copy();
-    if (!options.Get("dataMeta").IsUndefined()) request.dataMeta = bytesArgument(options.Get("dataMeta"), "dataMeta").copy();
-    request.repeat = optionalUint32(options.Get("repeat"), "repeat", 1);
-    request.ingressIfindex = optionalUint32(options.Get("ingressIfindex"), "ingressIfindex", 0);
-    request.dataSizeOut = optionalUint32(options.Get("dataSizeOut"), "dataSizeOut", 0);
-    const RunOutcome outcome = runProgram(*program, request);
-    Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("retval", outcome.retval);
-    result.Set("dataOut", toUint8Array(info.Env(), outcome.dataOut.data(), outcome.dataOut.size()));
-    result.Set("durationNs", outcome.durationNs);
-    return result;
+    return toRunResult(info.Env(), runProgram(*program, runRequestArgument(info[0])));
+  });
+}
+
+Napi::Value BpfProgram::runAsync(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    const auto program = program_.require("run a closed program");
+    const RunRequest request = runRequestArgument(info[0]);
+    auto outcome = std::make_shared<RunOutcome>();
+    return xmcast::runAsync(
+        info.Env(), [program, request, outcome] { *outcome = runProgram(*program, request); },
+        [outcome](Napi::Env env) { return toRunResult(env, *outcome); });
   });
 }
 
@@ -119,7 +138,7 @@ Napi::Value BpfProgram::runLive(const Napi::CallbackInfo& info) {
     request.repeat = uint32Argument(options.Get("repeat"), "repeat");
     request.ingressIfindex = uint32Argument(options.Get("ingressIfindex"), "ingressIfindex");
     request.batchSize = optionalUint32(options.Get("batchSize"), "batchSize", 0);
-    return runAsync(
+    return xmcast::runAsync(
         info.Env(), [program, request] { runProgramLive(*program, request); }, [](Napi::Env env) { return env.Undefined(); });
   });
 }

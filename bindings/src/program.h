@@ -41,6 +41,7 @@ class BpfProgram : public Napi::ObjectWrap<BpfProgram> {
   Napi::Value id(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value runAsync(const Napi::CallbackInfo& info);
   Napi::Value runLive(const Napi::CallbackInfo& info);
   void pin(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);

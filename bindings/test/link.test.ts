@@ -120,6 +120,41 @@ test('a tcx program is attached by the number of its attach type', async () => {
   expect(result).toEqual([namespace.left, namespace.left]);
 });
 
+test('a clsact filter: made, replaced in its place, detached; what was never there is no failure', async () => {
+  const result = await namespace.evaluate(
+    async ({ BpfObject, attachTcFilter, detachTcFilter }, { object, left }) => {
+      const filters = (): string => process.getBuiltinModule('node:child_process').execFileSync('tc', ['filter', 'show', 'dev', 'left', 'ingress'], { encoding: 'utf8' });
+      const opened = BpfObject.open(object);
+      await opened.load();
+      const place = { ifindex: left, priority: 7, handle: 9 };
+      const before = await detachTcFilter(place);
+      await attachTcFilter(opened.program('classify'), place);
+      await attachTcFilter(opened.program('classify'), place);
+      const during = filters();
+      const detached = await detachTcFilter(place);
+      return { before, during, detached, again: await detachTcFilter(place), after: filters(), gone: await detachTcFilter({ ...place, ifindex: 4000 }) };
+    },
+    { object, left: namespace.left },
+  );
+  expect(result).toMatchObject({ before: false, detached: true, again: false, after: '', gone: false });
+  expect(result.during.match(/pref 7 .*handle 0x9 classify.*direct-action/g)).toHaveLength(1);
+});
+
+test('a clsact filter is refused by an interface that is not there', async () => {
+  const error = await namespace.evaluate(
+    async ({ BpfObject, attachTcFilter }, { object }) => {
+      const opened = BpfObject.open(object);
+      await opened.load();
+      return attachTcFilter(opened.program('classify'), { ifindex: 4000, priority: 7, handle: 9 }).then(
+        () => 'attached',
+        (refusal: unknown) => (refusal as Error).message,
+      );
+    },
+    { object },
+  );
+  expect(error).toContain('attach tc filter 9 of ifindex 4000: E');
+});
+
 test('attaching to an interface that is not there names it', async () => {
   const error = await namespace.evaluate(
     async ({ BpfObject, BpfLink }, { object }) => {

@@ -187,6 +187,13 @@ describe('running', () => {
     expect(failureOf(() => program.run({ data: ethernetFrame(), dataMeta: u32(1) }))).toMatchObject({ code: 'EINVAL' });
   });
 
+  test('on a worker thread it ends the same way, also when it fails', async () => {
+    const program = fixtureProgram('push_four_bytes');
+    const data = ethernetFrame(100);
+    expect((await program.runAsync({ data })).dataOut).toEqual(program.run({ data }).dataOut);
+    await expect(program.runAsync({ data: new Uint8Array(13) })).rejects.toMatchObject({ code: 'EINVAL', operation: 'run program push_four_bytes' });
+  });
+
   test('the caller may reuse its buffer at once', () => {
     const data = ethernetFrame();
     const before = data.slice();

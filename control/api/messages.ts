@@ -21,7 +21,7 @@ const STATUS = {
   forwarding: Interface.Status.STATUS_FORWARDING,
 } as const;
 const ROLE = { upstream: Interface.Role.ROLE_UPSTREAM, downstream: Interface.Role.ROLE_DOWNSTREAM } as const;
-const MODE = { none: Interface.Mode.MODE_NONE, xdp: Interface.Mode.MODE_XDP } as const;
+const MODE = { none: Interface.Mode.MODE_NONE, xdp: Interface.Mode.MODE_XDP, tc: Interface.Mode.MODE_TC } as const;
 export const FILTER_MODE = {
   include: Membership.FilterMode.FILTER_MODE_INCLUDE,
   exclude: Membership.FilterMode.FILTER_MODE_EXCLUDE,
@@ -54,6 +54,7 @@ export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Pr
     status: STATUS[state.status],
     problem: state.problem,
     mode: MODE[state.mode],
+    modeReason: state.modeReason,
     macAddress: state.macAddress,
     addresses: state.addresses.map(formatPrefix),
     mtu: state.mtu,

@@ -2,6 +2,7 @@
  * What the API, the metrics and through them the CLI can see of a running router: a read-only view that daemon.ts provides.
  * Plain data, taken at the moment of the call from memory: no call here may block or read a BPF map.
  */
+import type { PortMode } from '../dataplane/api';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
 import type { HostFilter, IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { MembershipSnapshot, QuerierSnapshot } from '../protocol/igmp/router/api';
@@ -15,7 +16,9 @@ export interface InterfaceState {
   readonly status: 'absent' | 'down' | 'no-address' | 'error' | 'forwarding';
   /** One sentence when status is not 'forwarding', else "". */
   readonly problem: string;
-  readonly mode: 'xdp' | 'none';
+  readonly mode: PortMode | 'none';
+  /** Why it is not XDP, else "". */
+  readonly modeReason: string;
   readonly macAddress: string;
   readonly addresses: readonly Ipv4Prefix[];
   readonly mtu: number;

@@ -31,7 +31,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'QUERIER' },
 ];
 
-/** The table, then one line for each interface that has a problem or keeps streams from its hosts. */
+/** The table, then one line for each interface that has a problem, is slower than it could be or keeps streams from its hosts. */
 export function formatInterfaces(interfaces: readonly Interface[], style: TableStyle = PLAIN): string {
   const remarks = interfaces.flatMap((entry) => remarksOf(entry).map((text) => `${printable(`${entry.name}: ${text}`)}\n`));
   return renderTable(COLUMNS, interfaces.map(interfaceRow), style) + remarks.join('');
@@ -61,6 +61,7 @@ function interfaceRow(entry: Interface): string[] {
 /** What an operator should know of an interface, one sentence each. */
 export function remarksOf(entry: Interface): string[] {
   const remarks = (entry.problem ?? '') === '' ? [] : [entry.problem ?? ''];
+  if ((entry.modeReason ?? '') !== '') remarks.push(`tc mode, slower than XDP: ${entry.modeReason}.`);
   const { querier } = entry;
   const isKept = entry.role === Role.ROLE_DOWNSTREAM && entry.forwardsToHosts !== true;
   if (isKept && querier?.self === false && (querier.address ?? '') !== '') {

@@ -53,6 +53,7 @@ const RULES: Readonly<Record<string, Rules>> = {
   'interfaces.static_groups': { added: 'live', removed: OF_GROUP, changed: OF_GROUP },
   'interfaces.static_groups.sources': { added: OF_GROUP, removed: OF_GROUP, changed: OF_GROUP },
   'interfaces.join_groups': { changed: 'live' },
+  'interfaces.mode': { changed: THROUGH },
   igmp: { changed: 'live' },
   'igmp.ssm_range': { changed: OF_MEMBERS('flows of groups in one of the two ranges and not in the other') },
   'igmp.access': { changed: OF_MEMBERS('flows of members that these rules decide about') },

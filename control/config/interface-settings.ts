@@ -10,7 +10,9 @@ import { validPrefixes } from './validated';
 
 type InterfaceConfig = xmcast.v1.InterfaceConfig.$Properties;
 
-const INTERFACE_DEFAULTS = { ttlThreshold: 1, upstreamPriority: 100, forwardIfNotQuerier: false } as const;
+const INTERFACE_DEFAULTS = { ttlThreshold: 1, upstreamPriority: 100, forwardIfNotQuerier: false, mode: 'auto' } as const;
+
+export const INTERFACE_MODES = ['auto', 'xdp', 'tc'] as const satisfies readonly InterfaceSettings['mode'][];
 
 /** RFC 3376 §8.1; RFC 2236 §8.11: as long as version 1 routers are remembered. */
 const HOST_DEFAULTS = { version: 3, robustness: 2, olderVersionQuerierTimeoutMs: 400_000 } as const;
@@ -31,6 +33,7 @@ function interfaceSettings(item: InterfaceConfig, common: IgmpConfig, lists: Igm
     alternativeSubnets: validPrefixes(item.alternativeSubnets),
     forwardIfNotQuerier: igmp.forwardIfNotQuerier ?? INTERFACE_DEFAULTS.forwardIfNotQuerier,
     igmp: igmpSettings(igmp, igmpLists(own, lists), staticGroups(item.staticGroups ?? [])),
+    mode: INTERFACE_MODES.find((mode) => mode === item.mode) ?? INTERFACE_DEFAULTS.mode,
     joinGroups: staticGroups(item.joinGroups ?? []),
   };
 }

@@ -2,7 +2,7 @@
  * The configuration as the rooms use it: every default filled in, durations in ms, addresses as numbers.
  * Made from the Config message by config/, read by daemon.ts; nobody else reads Config itself.
  */
-import type { PolicerSettings, PuntClass } from '../dataplane/api';
+import type { PolicerSettings, PortMode, PuntClass } from '../dataplane/api';
 import type { IgmpHostSettings } from '../protocol/igmp/host/api';
 import type { IgmpInterfaceSettings, IgmpLimits, StaticGroup } from '../protocol/igmp/router/api';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
@@ -56,6 +56,8 @@ export interface InterfaceSettings {
   /** Forward to hosts here even while another router asks them (RFC 4605 §3). */
   readonly forwardIfNotQuerier: boolean;
   readonly igmp: IgmpSettings;
+  /** 'auto': XDP where it serves all packets and the driver takes it. */
+  readonly mode: PortMode | 'auto';
   /** This machine itself is a member here. */
   readonly joinGroups: readonly StaticGroup[];
 }

@@ -4,16 +4,18 @@
 import type { xmcast } from '#proto';
 import { groupFault, multicastPrefixFault, routedGroupsFault, unicastFault, unicastPrefixFault } from './address-faults';
 import { listProblems, rangeProblems, requiredTextProblems, textListProblems, textProblems } from './field-rules';
+import { INTERFACE_MODES } from './interface-settings';
 import { HOST_RANGES, INTERFACE_RANGES, MAX_JOIN_GROUP_SOURCES, MAX_JOIN_GROUPS, MAX_PREFIXES, MAX_STATIC_GROUPS, MAX_STATIC_GROUP_SOURCES } from './ranges';
 import type { Problem } from './settings';
 import { keyPath } from './source-map';
-import { interfaceNameFault } from './text-faults';
+import { interfaceNameFault, wordFault } from './text-faults';
 import { igmpProblems } from './validate-igmp';
 
 export function interfaceProblems(item: xmcast.v1.InterfaceConfig.$Properties, path: string): Problem[] {
   return [
     ...textProblems(keyPath(path, 'name'), item.name ?? '', interfaceNameFault),
     ...rangeProblems(item, INTERFACE_RANGES, path),
+    ...textProblems(keyPath(path, 'mode'), item.mode, (mode) => wordFault(mode, INTERFACE_MODES)),
     ...textListProblems(keyPath(path, 'boundaries'), item.boundaries, MAX_PREFIXES, multicastPrefixFault),
     ...textListProblems(keyPath(path, 'alternative_subnets'), item.alternativeSubnets, MAX_PREFIXES, unicastPrefixFault),
     ...textListProblems(keyPath(path, 'upstream_groups'), item.upstreamGroups, MAX_PREFIXES, routedGroupsFault),

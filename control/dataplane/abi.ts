@@ -23,6 +23,10 @@ export interface InstalledRoute {
   readonly copies: number;
   readonly learn: boolean;
   readonly ttlThreshold: number;
+  /** Left to the tc program. Default false. */
+  readonly viaTc?: boolean;
+  /** For the machine itself too; only with viaTc. Default false. */
+  readonly local?: boolean;
 }
 
 /** Offsets in 64-bit words, within a bucket. Keys follow each other, and so do routes. */
@@ -47,6 +51,8 @@ export class Abi {
   readonly #iifNone: number;
   readonly #learn: number;
   readonly #threshold: number;
+  readonly #tc: number;
+  readonly #local: number;
   readonly #bits: { readonly counter: number; readonly iif: number; readonly group: number; readonly copies: number };
   readonly #newSource: number;
   readonly #noRoute: number;
@@ -76,6 +82,8 @@ export class Abi {
     this.#iifNone = this.constant('XM_IIF_NONE');
     this.#learn = this.constant('XM_ROUTE_LEARN');
     this.#threshold = this.constant('XM_ROUTE_THRESHOLD');
+    this.#tc = this.constant('XM_ROUTE_TC');
+    this.#local = this.constant('XM_ROUTE_LOCAL');
     this.#bits = {
       counter: this.constant('XM_ROUTE_COUNTER_BITS'),
       iif: this.constant('XM_ROUTE_IIF_BITS'),
@@ -110,14 +118,14 @@ export class Abi {
   /** Members are looked up where they are used: used once here, so that one that is missing stops the start and not the running daemon. */
   #lookUpMembers(): void {
     const macAddress = new Uint8Array(6);
-    const port = { vport: 0, name: '', ifindex: 0, macAddress, mtu: 0, ttlThreshold: 1 };
+    const port = { vport: 0, name: '', ifindex: 0, macAddress, mtu: 0, ttlThreshold: 1, hasXdp: true };
     this.portKey(0);
     this.port(port);
     this.vport(port);
     this.routeKey(0, 0);
     this.groupPrefix({ address: 0, length: 0 });
     this.sourcePrefix(0, { address: 0, length: 0 });
-    this.route({ counter: 0, group: 0, incoming: undefined, copies: 0, learn: false, ttlThreshold: 0 });
+    this.route({ counter: 0, group: 0, incoming: undefined, copies: 0, learn: false, ttlThreshold: 0, viaTc: true, local: true });
     this.newSourceKey(0, 0, 0);
     this.readRecent(new Uint8Array(this.#recent.size));
     this.readRouteCounters(new BigUint64Array(0), new BigUint64Array(0), 0);
@@ -135,8 +143,8 @@ export class Abi {
     return this.#portKey.write({ ifindex });
   }
 
-  port({ vport, ttlThreshold }: Pick<PortSpec, 'vport' | 'ttlThreshold'>): Uint8Array {
-    return this.#port.write({ vport, ttl_minimum: Math.max(ttlThreshold, SMALLEST_TTL) });
+  port({ vport, ttlThreshold, hasXdp }: Pick<PortSpec, 'vport' | 'ttlThreshold'> & { readonly hasXdp: boolean }): Uint8Array {
+    return this.#port.write({ vport, ttl_minimum: Math.max(ttlThreshold, SMALLEST_TTL), has_xdp: hasXdp ? 1 : 0 });
   }
 
   /** The value for an interface that is no port. */
@@ -205,13 +213,17 @@ export class Abi {
   /** As the `index`-th of many. */
   writeRoute(view: DataView, index: number, route: InstalledRoute): void {
     const { counter, group, copies } = this.#bits;
-    const flags = (route.learn ? this.#learn : 0) | (route.ttlThreshold > 0 ? this.#threshold : 0);
+    const flags = this.#flagsOf(route);
     // What nothing comes in by may go out by all vports, one more than there is room for; nothing will.
     const possibleCopies = Math.min(route.copies, 2 ** copies - 1);
     this.#route.writeAt(view, index, {
       flow: route.counter + (route.incoming ?? this.#iifNone) * 2 ** counter,
       out: route.group + possibleCopies * 2 ** group + flags * 2 ** (group + copies),
     });
+  }
+
+  #flagsOf({ learn, ttlThreshold, viaTc = false, local = false }: InstalledRoute): number {
+    return (learn ? this.#learn : 0) | (ttlThreshold > 0 ? this.#threshold : 0) | (viaTc ? this.#tc : 0) | (local ? this.#local : 0);
   }
 
   /** Of each kind there can be so many, numbered from 0: a route has no room for more. */

@@ -16,6 +16,17 @@ export interface PolicerSettings {
   readonly totalPps: number;
 }
 
+/** What takes the packets off a port: XDP and tc, or tc alone. */
+export type PortMode = 'xdp' | 'tc';
+
+export interface PortAttachment {
+  readonly mode: PortMode;
+  /** Why it is not XDP, without a full stop; "" when it is. */
+  readonly reason: string;
+  /** XDP was tried and refused. */
+  readonly isFallback: boolean;
+}
+
 export interface PortSpec {
   readonly vport: VportId;
   readonly name: string;
@@ -25,6 +36,10 @@ export interface PortSpec {
   /** Bytes of IP. */
   readonly mtu: number;
   readonly ttlThreshold: number;
+  /** Default 'auto': XDP where it serves all packets and the driver takes it. */
+  readonly mode?: PortMode | 'auto';
+  /** "veth", "bridge" …; default "", as of hardware. */
+  readonly kind?: string;
 }
 
 export interface RouteProblem extends RouteKey {
@@ -50,7 +65,7 @@ export interface CopyCounters {
   /** Copies the drivers took. */
   readonly copies: bigint;
   readonly copyBytes: bigint;
-  /** Copies the drivers did not take. */
+  /** Copies the drivers, or the queues in front of them, did not take. */
   readonly failed: bigint;
   /** Copies stopped on their way out by TTL threshold or MTU. */
   readonly dropped: bigint;
@@ -118,8 +133,8 @@ export interface Dataplane {
   /** Names of the drop reasons, by their numbers. */
   readonly dropReasons: readonly string[];
   readonly usage: DataplaneUsage;
-  /** Attaches the forwarder, or applies a changed address, MTU or threshold. Rejects with XmcastError; the port is then detached. */
-  setPort(port: PortSpec): Promise<void>;
+  /** Attaches the forwarder, or applies what has changed of a port. Rejects with XmcastError; the port is then detached. */
+  setPort(port: PortSpec): Promise<PortAttachment>;
   /** Idempotent; also when the device is gone already. */
   removePort(vport: VportId): Promise<void>;
   /** From the next packet on. */
@@ -136,7 +151,7 @@ export interface Dataplane {
   /**
    * A punted packet once more through the forwarder, as if it had just come in there: for the one that asked for a route, when the route
    * is there. Not when more of the stream was lost meanwhile: a stream that begins a little later is better than one that begins with a
-   * hole. Off the event loop. Rejects when the kernel cannot (before Linux 5.18).
+   * hole. Off the event loop.
    */
   resend(punt: Punt, key: RouteKey): Promise<void>;
   /** Sends a whole Ethernet frame. Returns the errno name when the driver refused it, else undefined. */

@@ -2,12 +2,13 @@
  * The data plane in this process: loads the eBPF object, owns its maps and puts the parts together. The only file that knows which map
  * belongs to which part.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RingBufferReader } from '#bindings';
 import type { BpfMap, BpfProgram } from '#bindings';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { Abi } from './abi';
 import type {
-  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortSpec, Punt, PuntClass, RouteProblem,
+  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortAttachment, PortSpec, Punt, PuntClass, RouteProblem,
 } from './api';
 import { CounterSlots } from './counter-slots';
 import { BpfCounterSnapshot } from './counter-snapshot';
@@ -89,6 +90,7 @@ export class BpfDataplane implements Dataplane {
       groups: replication.pool,
       slots: this.#slots,
       limit: options.routeLimit,
+      tcPorts: ports.inTcMode,
       onInstalled: (entry) => this.#handover.installed(entry),
       onRemoved: (entry) => this.#handover.removed(entry),
     });
@@ -111,10 +113,12 @@ export class BpfDataplane implements Dataplane {
     return { routes: this.#routes.size, routeLimit: this.#options.routeLimit, groups: this.#replication.pool.used, groupLimit: this.#replication.pool.limit };
   }
 
-  async setPort(port: PortSpec): Promise<void> {
+  async setPort(port: PortSpec): Promise<PortAttachment> {
     if (port.vport < 1 || port.vport >= this.#abi.maxVports) throw new RangeError(`vport ${port.vport} is not within 1 to ${this.#abi.maxVports - 1}`);
     this.#highestVport = Math.max(this.#highestVport, port.vport);
-    if (await this.#ports.set(port)) this.#replication.rewrite(port.vport);
+    const { moved, attachment } = await this.#ports.set(port, () => this.#replaceRoutes());
+    if (moved) this.#replication.rewrite(port.vport);
+    return attachment;
   }
 
   async removePort(vport: VportId): Promise<void> {
@@ -155,7 +159,7 @@ export class BpfDataplane implements Dataplane {
     if (ingressIfindex === undefined || this.#closed) return Promise.resolve();
     const recent = this.#recentFlows.lookup(this.#abi.noRouteKey(source, group, punt.vport));
     if (recent !== undefined && this.#abi.readRecent(recent).packets > 0n) return Promise.resolve();
-    return this.#resender.runLive({ data: punt.frame, repeat: 1, ingressIfindex, batchSize: 1 });
+    return this.#resender.runAsync({ data: punt.frame, ingressIfindex }).then(() => undefined);
   }
 
   transmit(vport: VportId, frame: Uint8Array): string | undefined {
@@ -178,6 +182,13 @@ export class BpfDataplane implements Dataplane {
     await this.#replication.close();
   }
 
+  async #replaceRoutes(): Promise<void> {
+    for (const changes of this.#routes.misplaced()) {
+      for (const { problem } of this.#routes.apply(changes, this.#options.nowMs())) this.#options.onTrouble(`serve a route by another program: ${problem}`);
+      await nextTurn();
+    }
+  }
+
   #listen(): void {
     this.#reader = new RingBufferReader(this.#forwarder.object.map('xm_punts'), (records) => {
       const punts = records.map((record) => this.#abi.readPunt(record)).filter((punt) => punt !== undefined);
@@ -198,7 +209,7 @@ async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise
   const { object, abi } = forwarder;
   pinForwarder(forwarder, pins);
   const portMaps = { ports: object.map('xm_ports'), fastPorts: object.map('xm_fast_ports'), vports: object.map('xm_vports') };
-  const ports = new PortTable(abi, portMaps, object.program('xm_ingress'), pins);
+  const ports = new PortTable({ abi, maps: portMaps, xdp: object.program('xm_ingress'), tc: object.program('xm_tc_ingress'), pins });
   const replication = await Replication.create({
     outer: object.map('xm_groups'),
     egress: object.program('xm_egress'),

@@ -4,11 +4,14 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BpfLink, FileLock, isBpffs, mountBpffs } from '#bindings';
+import { BpfLink, detachTcFilter, FileLock, isBpffs, mountBpffs } from '#bindings';
 import { XmcastError, errorCode, errorText } from '../errors';
+import { filterOf } from './tc-filter';
 
 const STANDARD_BPFFS = '/sys/fs/bpf';
 const LINK_PREFIX = 'link_';
+/** Of programs that are attached as filters, which have no links. The ifindex follows. */
+const FILTER_PREFIX = 'filter_';
 
 export class PinFolder {
   readonly path: string;
@@ -35,8 +38,12 @@ export class PinFolder {
     return join(this.path, name);
   }
 
-  linkPath(vport: number): string {
-    return join(this.path, `${LINK_PREFIX}${vport}`);
+  linkPath(name: string): string {
+    return join(this.path, `${LINK_PREFIX}${name}`);
+  }
+
+  filterPath(ifindex: number): string {
+    return join(this.path, `${FILTER_PREFIX}${ifindex}`);
   }
 
   /** Removes every pin and the folder. Links must have been detached by their owner. */
@@ -47,13 +54,14 @@ export class PinFolder {
   }
 
   /**
-   * A daemon that was killed leaves its links attached: they must go before the same ports can be taken again. Detached, not only
+   * A daemon that was killed leaves its programs attached: they must go before the same ports can be taken again. Detached, not only
    * unlinked: the kernel would let go of them a moment later.
    */
   async #removeLeftovers(): Promise<void> {
     for (const name of readdirSync(this.path)) {
       const pin = join(this.path, name);
       if (name.startsWith(LINK_PREFIX)) await detachPinned(pin);
+      if (name.startsWith(FILTER_PREFIX)) await detachTcFilter(filterOf(Number(name.slice(FILTER_PREFIX.length)))).catch(() => undefined);
       rmSync(pin);
     }
   }

@@ -1,23 +1,32 @@
 /**
- * The interfaces the forwarder sits on: attaching, detaching, what the egress program knows of them, and the socket that sends the
- * controller's own frames. Knows nothing of routes.
+ * The interfaces the forwarder sits on: attaching its programs and detaching them, what they know of each port, and the socket that sends
+ * the controller's own frames. Knows nothing of routes.
  */
-import { rmSync } from 'node:fs';
-import { BpfLink, PacketSocket, queryXdp } from '#bindings';
+import { BpfLink, PacketSocket } from '#bindings';
 import type { BpfMap, BpfProgram } from '#bindings';
-import { XmcastError, errorCode, errorText } from '../errors';
+import { errorCode } from '../errors';
 import type { VportId } from '../mrib/route';
 import type { Abi } from './abi';
-import type { PortSpec } from './api';
+import type { PortAttachment, PortSpec } from './api';
 import { u32Key } from './keys';
 import type { PinFolder } from './pin-folder';
+import { isGone, noEthernetError, tcError, xdpError } from './port-errors';
+import { isSamePlan, planPort, type PortPlan } from './port-mode';
+import { attachTc, pinLink, type Hook } from './tc-hook';
 
 /** <linux/if_link.h>. Generic XDP shares one buffer among all copies and is slower than the kernel's own forwarder. */
 const XDP_FLAGS_DRV_MODE = 4;
+const MAC_BYTES = 6;
 
-interface AttachedPort {
+/** undefined: in tc mode. */
+interface XdpPart {
+  readonly xdp: Hook | undefined;
+  readonly attachment: PortAttachment;
+}
+
+interface AttachedPort extends XdpPart {
   readonly spec: PortSpec;
-  readonly link: BpfLink;
+  readonly tc: Hook;
   readonly socket: PacketSocket;
 }
 
@@ -28,18 +37,24 @@ export interface PortMaps {
   readonly vports: BpfMap;
 }
 
-export class PortTable {
-  readonly #abi: Abi;
-  readonly #maps: PortMaps;
-  readonly #program: BpfProgram;
-  readonly #pins: PinFolder;
-  readonly #attached = new Map<VportId, AttachedPort>();
+export interface PortTableParts {
+  readonly abi: Abi;
+  readonly maps: PortMaps;
+  readonly xdp: BpfProgram;
+  readonly tc: BpfProgram;
+  readonly pins: PinFolder;
+}
 
-  constructor(abi: Abi, maps: PortMaps, program: BpfProgram, pins: PinFolder) {
-    this.#abi = abi;
-    this.#maps = maps;
-    this.#program = program;
-    this.#pins = pins;
+/** inTcMode has changed. XDP leaves a port only when this has resolved. */
+type OnModeChanged = () => Promise<void>;
+
+export class PortTable {
+  readonly #parts: PortTableParts;
+  readonly #attached = new Map<VportId, AttachedPort>();
+  readonly #inTcMode = new Set<VportId>();
+
+  constructor(parts: PortTableParts) {
+    this.#parts = parts;
   }
 
   /** undefined while the port has no device. */
@@ -47,53 +62,22 @@ export class PortTable {
     return this.#attached.get(vport)?.spec.ifindex;
   }
 
+  /** Ports that XDP cannot send to. */
+  get inTcMode(): ReadonlySet<VportId> {
+    return this.#inTcMode;
+  }
+
   get highestVport(): number {
     return Math.max(0, ...this.#attached.keys());
   }
 
-  /** Returns whether the port sits on another device than before: replication slots must then be written again. */
-  async set(spec: PortSpec): Promise<boolean> {
+  /** `moved`: the port sits on another device than before; replication slots must then be written again. */
+  async set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
+    if (spec.macAddress.length !== MAC_BYTES) throw noEthernetError(spec);
     const before = this.#attached.get(spec.vport);
-    if (before !== undefined && before.spec.ifindex === spec.ifindex) {
-      this.#describe(spec);
-      this.#attached.set(spec.vport, { ...before, spec });
-      return false;
-    }
+    if (before?.spec.ifindex === spec.ifindex) return { moved: false, attachment: await this.#follow(before, spec, onModeChanged) };
     await this.remove(spec.vport);
-    // Maps before programs: a program must never run over a port that is not in them.
-    this.#describe(spec);
-    try {
-      this.#attached.set(spec.vport, await this.#attach(spec));
-    } catch (error) {
-      this.#forget(spec.ifindex);
-      throw attachError(spec, error);
-    }
-    return true;
-  }
-
-  /** From now on this device is that vport to the programs. */
-  #describe(spec: PortSpec): void {
-    const { vport, ifindex } = spec;
-    this.#maps.vports.update(u32Key(vport), this.#abi.vport(spec));
-    this.#maps.ports.update(this.#abi.portKey(ifindex), this.#abi.port(spec));
-    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), this.#abi.port(spec));
-  }
-
-  #forget(ifindex: number): void {
-    this.#maps.ports.delete(this.#abi.portKey(ifindex));
-    if (ifindex < this.#abi.fastPorts) this.#maps.fastPorts.update(u32Key(ifindex), this.#abi.noPort);
-  }
-
-  async #attach(spec: PortSpec): Promise<AttachedPort> {
-    const socket = new PacketSocket({ ifindex: spec.ifindex, protocol: 0, allMulticast: true });
-    try {
-      const link = await BpfLink.attachXdp(this.#program, spec.ifindex, XDP_FLAGS_DRV_MODE);
-      link.pin(this.#pins.linkPath(spec.vport));
-      return { spec, link, socket };
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
+    return { moved: true, attachment: await this.#take(spec, onModeChanged) };
   }
 
   async remove(vport: VportId): Promise<void> {
@@ -102,15 +86,8 @@ export class PortTable {
     this.#attached.delete(vport);
     port.socket.close();
     this.#forget(port.spec.ifindex);
-    rmSync(this.#pins.linkPath(vport), { force: true });
-    try {
-      await port.link.detach();
-    } catch (error) {
-      // The device took the link with it (ENOLINK), or is just going.
-      if (!['ENOLINK', 'ENODEV', 'EINVAL'].includes(errorCode(error))) throw error;
-    } finally {
-      port.link.close();
-    }
+    await port.xdp?.detach();
+    await port.tc.detach();
   }
 
   /** The errno name when the frame was refused. */
@@ -128,36 +105,103 @@ export class PortTable {
   async close(): Promise<void> {
     for (const vport of [...this.#attached.keys()]) await this.remove(vport);
   }
-}
 
-function attachError(spec: PortSpec, error: unknown): XmcastError {
-  const what = `attach XDP to ${spec.name} (native)`;
-  switch (errorCode(error)) {
-    case 'EBUSY':
-    case 'EEXIST':
-      return new XmcastError('XM_XDP_BUSY', `${what}: ${errorCode(error)}; program ${programOn(spec.ifindex)} is already there`, {
-        hint: `See it with "ip link show dev ${spec.name}"; stop its owner, or remove it with "ip link set dev ${spec.name} xdp off".`,
-        cause: error,
-      });
-    case 'ENODEV':
-    case 'ENXIO':
-      return new XmcastError('XM_INTERFACE', `${what}: ${errorCode(error)}; the interface has just gone`, {
-        hint: 'Nothing to do: it is attached again when it returns.',
-        cause: error,
-      });
-    default:
-      return new XmcastError('XM_PORT_UNSUPPORTED', `${what}: ${errorText(error)}; the driver, its MTU or its queues do not allow native XDP`, {
-        hint: `Check "ethtool -i ${spec.name}" for a driver with native XDP, an MTU of at most 3400, and that receive offloads (LRO, GRO_HW) are off.`,
-        cause: error,
-      });
+  async #take(spec: PortSpec, onModeChanged: OnModeChanged): Promise<PortAttachment> {
+    const plan = planPort(spec);
+    // Maps before programs: a program must never run over a port that is not in them.
+    this.#describe(spec, plan.mode === 'xdp');
+    try {
+      const port = await this.#attach(spec, plan);
+      this.#attached.set(spec.vport, port);
+      await this.#settle(port, onModeChanged);
+      return port.attachment;
+    } catch (error) {
+      this.#forget(spec.ifindex);
+      throw error;
+    }
   }
-}
 
-function programOn(ifindex: number): string {
-  try {
-    return String(queryXdp(ifindex).programId);
-  } catch {
-    // Only makes the message poorer.
-    return '(unknown)';
+  /** The port stays on its device. */
+  async #follow(before: AttachedPort, spec: PortSpec, onModeChanged: OnModeChanged): Promise<PortAttachment> {
+    const plan = planPort(spec);
+    this.#describe(spec, before.xdp !== undefined);
+    this.#attached.set(spec.vport, { ...before, spec });
+    // What a driver refuses with one MTU it may take with another.
+    const mayDiffer = before.attachment.isFallback && before.spec.mtu !== spec.mtu;
+    if (isSamePlan(plan, planPort(before.spec)) && !mayDiffer) return before.attachment;
+    try {
+      const port = { ...before, spec, ...(await this.#xdpPart(spec, plan, before.xdp)) };
+      this.#attached.set(spec.vport, port);
+      await this.#settle(port, onModeChanged);
+      if (before.xdp !== port.xdp) await before.xdp?.detach();
+      return port.attachment;
+    } catch (error) {
+      await this.remove(spec.vport);
+      throw error;
+    }
+  }
+
+  /** tc first: what XDP leaves to it must not go astray. */
+  async #attach(spec: PortSpec, plan: PortPlan): Promise<AttachedPort> {
+    const socket = new PacketSocket({ ifindex: spec.ifindex, protocol: 0, allMulticast: true });
+    let tc: Hook | undefined;
+    try {
+      tc = await this.#attachTc(spec);
+      return { spec, socket, tc, ...(await this.#xdpPart(spec, plan, undefined)) };
+    } catch (error) {
+      socket.close();
+      await tc?.detach();
+      throw error;
+    }
+  }
+
+  async #attachTc(spec: PortSpec): Promise<Hook> {
+    const { tc: program, pins } = this.#parts;
+    try {
+      return await attachTc({ program, ifindex: spec.ifindex, vport: spec.vport, pins });
+    } catch (error) {
+      throw tcError(spec, error);
+    }
+  }
+
+  async #xdpPart(spec: PortSpec, { mode, reason, mayFallBack }: PortPlan, present: Hook | undefined): Promise<XdpPart> {
+    const attachment = { mode, reason, isFallback: false };
+    if (mode === 'tc') return { xdp: undefined, attachment };
+    if (present !== undefined) return { xdp: present, attachment };
+    const { xdp: program, pins } = this.#parts;
+    try {
+      const link = await BpfLink.attachXdp(program, spec.ifindex, XDP_FLAGS_DRV_MODE);
+      return { xdp: pinLink(link, pins.linkPath(String(spec.vport))), attachment };
+    } catch (error) {
+      const refusal = xdpError(spec, error);
+      if (!mayFallBack || isGone(error)) throw refusal;
+      return { xdp: undefined, attachment: { mode: 'tc', reason: refusal.message, isFallback: true } };
+    }
+  }
+
+  /** The programs and the routes know how the port is served now. */
+  async #settle({ spec, xdp }: AttachedPort, onModeChanged: OnModeChanged): Promise<void> {
+    const { vport } = spec;
+    const wasTc = this.#inTcMode.has(vport);
+    if (xdp === undefined) this.#inTcMode.add(vport);
+    else this.#inTcMode.delete(vport);
+    if (wasTc !== this.#inTcMode.has(vport)) await onModeChanged();
+    this.#describe(spec, xdp !== undefined);
+  }
+
+  /** From now on this device is that vport to the programs. */
+  #describe(spec: PortSpec, hasXdp: boolean): void {
+    const { abi, maps } = this.#parts;
+    const { vport, ifindex } = spec;
+    const port = abi.port({ ...spec, hasXdp });
+    maps.vports.update(u32Key(vport), abi.vport(spec));
+    maps.ports.update(abi.portKey(ifindex), port);
+    if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), port);
+  }
+
+  #forget(ifindex: number): void {
+    const { abi, maps } = this.#parts;
+    maps.ports.delete(abi.portKey(ifindex));
+    if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
   }
 }

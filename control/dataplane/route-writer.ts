@@ -17,6 +17,8 @@ export interface WritableRoute {
   readonly counter: number;
   /** Index of the replication group; any when the route has no outgoing interface. */
   readonly group: number;
+  /** Left to the tc program. */
+  readonly viaTc: boolean;
 }
 
 export interface RouteMaps {
@@ -139,7 +141,7 @@ export class RouteWriter {
   }
 }
 
-function installed({ route, counter, group }: WritableRoute): InstalledRoute {
+function installed({ route, counter, group, viaTc }: WritableRoute): InstalledRoute {
   return {
     counter,
     group,
@@ -148,6 +150,8 @@ function installed({ route, counter, group }: WritableRoute): InstalledRoute {
     // A range says nothing of its sources one by one.
     learn: route.source === 0 && !isRange(route),
     ttlThreshold: route.ttlThreshold ?? 0,
+    viaTc,
+    local: route.local === true,
   };
 }
 

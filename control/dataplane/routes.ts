@@ -5,7 +5,7 @@
  */
 import type { BpfMap } from '#bindings';
 import { errorText } from '../errors';
-import { nameOf, type RouteChange, type RouteKey, type WantedRoute } from '../mrib/route';
+import { nameOf, type RouteChange, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
 import type { Abi } from './abi';
 import type { RouteProblem } from './api';
 import type { CounterSlots } from './counter-slots';
@@ -22,7 +22,12 @@ export interface RouteEntry {
   readonly installedAtMs: number;
   /** Counts installations: of two routes that had the same counter one after the other, the later has the greater. */
   readonly serial: number;
+  /** Left to the tc program. */
+  readonly viaTc: boolean;
 }
+
+/** Routes in one piece of misplaced(). */
+const PIECE = 1024;
 
 export interface RouteTableParts {
   readonly map: BpfMap;
@@ -33,6 +38,8 @@ export interface RouteTableParts {
   readonly groups: GroupPool;
   readonly slots: CounterSlots;
   readonly limit: number;
+  /** Ports that XDP cannot send to: routes to them are left to the tc program. Changes as ports do. */
+  readonly tcPorts: ReadonlySet<VportId>;
   /** A route that was not there before. */
   readonly onInstalled: (entry: RouteEntry) => void;
   /** A route has left the forwarder. */
@@ -46,6 +53,7 @@ interface Prepared {
   readonly before: RouteEntry | undefined;
   readonly counter: number;
   readonly group: Group | undefined;
+  readonly viaTc: boolean;
 }
 
 export class RouteTable {
@@ -94,6 +102,27 @@ export class RouteTable {
     return problems;
   }
 
+  /**
+   * Routes that another program has to serve since tcPorts has changed, in pieces: each to be applied before the next one is asked for, with
+   * other things in between.
+   */
+  *misplaced(): Iterable<readonly RouteChange[]> {
+    let piece: RouteChange[] = [];
+    for (const { route, viaTc } of this.#entries.values()) {
+      if (viaTc === this.#needsTc(route)) continue;
+      piece.push({ kind: 'set', route });
+      if (piece.length < PIECE) continue;
+      yield piece;
+      piece = [];
+    }
+    if (piece.length > 0) yield piece;
+  }
+
+  #needsTc({ local, outgoing }: WantedRoute): boolean {
+    const { tcPorts } = this.#parts;
+    return local === true || (tcPorts.size > 0 && outgoing.some((vport) => tcPorts.has(vport)));
+  }
+
   #setAll(routes: ReadonlyMap<string, WantedRoute>, nowMs: number, problems: RouteProblem[]): void {
     const prepared: Prepared[] = [];
     let added = 0;
@@ -106,7 +135,7 @@ export class RouteTable {
       }
     }
     const refusals = this.#writer.set(
-      prepared.map(({ route, counter, group }) => ({ route, counter, group: group?.index ?? 0 })),
+      prepared.map(({ route, counter, group, viaTc }) => ({ route, counter, group: group?.index ?? 0, viaTc })),
       nowMs,
     );
     prepared.forEach((one, i) => {
@@ -124,9 +153,10 @@ export class RouteTable {
     if (before === undefined && this.#entries.size + added >= limit) return `the route table is full (limits.routes is ${limit})`;
     const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs);
     if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
-    if (route.outgoing.length === 0) return { name, route, before, counter, group: undefined };
+    const prepared = { name, route, before, counter, viaTc: this.#needsTc(route) };
+    if (route.outgoing.length === 0) return { ...prepared, group: undefined };
     const group = this.#acquire(route, nowMs);
-    if (typeof group === 'object') return { name, route, before, counter, group };
+    if (typeof group === 'object') return { ...prepared, group };
     if (before?.counter !== counter) slots.giveBack(counter);
     if (group !== undefined) return group;
     if (groups.used < groups.limit) return `replication groups for ${route.outgoing.length} interfaces are being made; it is tried again when they are there`;
@@ -142,7 +172,7 @@ export class RouteTable {
     }
   }
 
-  #commit({ name, route, before, counter, group }: Prepared, nowMs: number): void {
+  #commit({ name, route, before, counter, group, viaTc }: Prepared, nowMs: number): void {
     const { slots, groups, onInstalled, onRemoved } = this.#parts;
     if (before?.group !== undefined) groups.release(before.group, nowMs);
     const isNew = before?.counter !== counter;
@@ -152,7 +182,7 @@ export class RouteTable {
       slots.release(before.counter, nowMs);
     }
     const { installedAtMs, serial } = before === undefined || isNew ? { installedAtMs: nowMs, serial: ++this.#serial } : before;
-    const entry: RouteEntry = { route, counter, group, installedAtMs, serial };
+    const entry: RouteEntry = { route, counter, group, installedAtMs, serial, viaTc };
     this.#entries.set(name, entry);
     this.#byCounter[counter] = entry;
     if (isNew) onInstalled(entry);
@@ -186,7 +216,11 @@ export class RouteTable {
 
 /** What was absorbed while nobody wanted it is no part of the flow: a first member finds its figures at zero. */
 function keepsCounter(before: RouteEntry, route: WantedRoute): boolean {
-  return (before.group === undefined) === (route.outgoing.length === 0);
+  return isWanted(before.route) === isWanted(route);
+}
+
+function isWanted({ outgoing, local }: WantedRoute): boolean {
+  return outgoing.length > 0 || local === true;
 }
 
 function problemOf({ source, group, sourceLength, groupLength }: RouteKey, problem: string): RouteProblem {

@@ -4,7 +4,7 @@
  * towards the newest link state. Never touches routes: what it hears of memberships goes out through `onEffects`.
  */
 import type { InterfaceSettings } from '../config/settings';
-import type { Dataplane, PortSpec } from '../dataplane/api';
+import type { Dataplane, PortAttachment, PortSpec } from '../dataplane/api';
 import { XmcastError, errorText } from '../errors';
 import type { LinkState } from '../kernel/interface-table';
 import type { VportId } from '../mrib/route';
@@ -58,6 +58,7 @@ export class Port {
   #mtu = USUAL_MTU;
   #gatherUntilMs = 0;
   #problem: XmcastError | undefined;
+  #attachment: PortAttachment | undefined;
   #work: Promise<void> = Promise.resolve();
 
   constructor(vport: VportId, settings: InterfaceSettings, deps: PortDependencies) {
@@ -88,6 +89,11 @@ export class Port {
   /** Why the forwarder could not be attached. */
   get problem(): XmcastError | undefined {
     return this.#problem;
+  }
+
+  /** undefined while the forwarder is not attached. */
+  get attachment(): PortAttachment | undefined {
+    return this.#attachment;
   }
 
   /** Packets can come and go. */
@@ -186,15 +192,25 @@ export class Port {
     if (this.#attached?.ifindex !== link?.ifindex) this.#linkDown();
     try {
       if (link === undefined) await this.#deps.dataplane.removePort(this.vport);
-      else await this.#deps.dataplane.setPort(this.#spec(link));
+      this.#useAttachment(link === undefined ? undefined : await this.#deps.dataplane.setPort(this.#spec(link)));
       this.#problem = undefined;
       this.#attached = link;
     } catch (error) {
       this.#attached = undefined;
+      this.#attachment = undefined;
       this.#fail(error);
     }
     this.#tellIgmp();
     this.#deps.onChanged(this);
+  }
+
+  /** tc is slower than XDP: never chosen without a word. */
+  #useAttachment(attachment: PortAttachment | undefined): void {
+    const before = this.#attachment;
+    this.#attachment = attachment;
+    if (attachment === undefined || attachment.mode === 'xdp' || attachment.reason === before?.reason) return;
+    const { mode, reason, isFallback } = attachment;
+    this.#deps.log[isFallback ? 'warn' : 'info']({ interface: this.name, mode, reason }, `${this.name} runs in tc mode: ${reason}`);
   }
 
   #fail(error: unknown): void {
@@ -216,6 +232,8 @@ export class Port {
       macAddress: link.macAddress,
       mtu: link.mtu,
       ttlThreshold: this.#settings.ttlThreshold,
+      mode: this.#settings.mode,
+      kind: link.kind,
     };
   }
 

@@ -209,7 +209,8 @@ export class Router {
   #sendOn(punt: Punt, { source, group }: RouteKey): void {
     const route = this.mrib.wantedRoute(source, group);
     this.#writeRoutes();
-    if (route?.incoming !== punt.vport || route.outgoing.length === 0 || punt.frame.length < punt.frameBytes) return;
+    const isWanted = route !== undefined && (route.outgoing.length > 0 || route.local === true);
+    if (!isWanted || route.incoming !== punt.vport || punt.frame.length < punt.frameBytes) return;
     if (this.routes.problemOf(route) !== '') return;
     this.#options.dataplane.resend(punt, { source, group }).catch((error: unknown) => {
       this.#options.log.debug({ error: errorText(error) }, 'send the first packet of a flow on');

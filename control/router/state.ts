@@ -121,7 +121,8 @@ export class RouterState implements StateSource {
       ifindex: link?.ifindex ?? 0,
       role: port.settings.upstream === undefined ? 'downstream' : 'upstream',
       ...condition(port),
-      mode: port.macAddress === undefined ? 'none' : 'xdp',
+      mode: port.attachment?.mode ?? 'none',
+      modeReason: port.attachment?.reason ?? '',
       macAddress: link === undefined ? '' : [...link.macAddress].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
       addresses: link?.addresses ?? [],
       mtu: link?.mtu ?? 0,
@@ -157,7 +158,7 @@ export class RouterState implements StateSource {
 
   #conditions(): readonly string[] {
     const { router, clock } = this.#options;
-    const conditions = router.ports.map((port) => condition(port).problem).filter((problem) => problem !== '');
+    const conditions = router.ports.flatMap((port) => [condition(port).problem, fallback(port)]).filter((problem) => problem !== '');
     const refused = router.routes.problemCount;
     if (refused > 0) conditions.push(`${refused} routes are not installed: see "xmcastctl routes".`);
     return [...conditions, ...router.loops.conditions(clock.nowMs())];
@@ -174,6 +175,11 @@ function condition(port: Port): Pick<InterfaceState, 'status' | 'problem'> {
   if (!port.link.up) return { status: 'down', problem: `${port.name} is down.` };
   if (port.link.addresses.length === 0) return { status: 'no-address', problem: `${port.name} has no IPv4 address: no queries can be sent there.` };
   return { status: 'forwarding', problem: '' };
+}
+
+/** What was chosen on purpose needs no attention. */
+function fallback({ name, attachment }: Port): string {
+  return attachment?.isFallback === true ? `${name} runs in tc mode, slower than XDP: ${attachment.reason}.` : '';
 }
 
 function labelled(labels: readonly string[], values: readonly bigint[]): ReadonlyMap<string, bigint> {

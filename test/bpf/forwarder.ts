@@ -10,7 +10,11 @@ import { bpfObjectPath } from '../../control/paths';
 import { ip } from './packet';
 
 export const XDP = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const;
+/** Verdicts of tc programs. */
+export const TC = { NEXT: -1, SHOT: 2 } as const;
 export const VPORT = 1;
+/** Of the source of every copy. */
+export const PORT_MAC = Uint8Array.of(2, 0, 0, 0, 1, 1);
 const LOOPBACK_IFINDEX = 1;
 const DEVMAP = 14;
 const SIZES = { routes: 1024, counters: 1024, groups: 64, ranges: 64 };
@@ -19,6 +23,7 @@ export class Forwarder {
   readonly abi: Abi;
   readonly ingress: BpfProgram;
   readonly egress: BpfProgram;
+  readonly tc: BpfProgram;
   readonly #object: BpfObject;
   readonly #groups: BpfMap[];
   readonly #index: RouteIndex;
@@ -30,6 +35,7 @@ export class Forwarder {
     this.#index = new RouteIndex(abi.routeIndex, object.map('xm_route_buckets').words());
     this.ingress = object.program('xm_ingress');
     this.egress = object.program('xm_egress');
+    this.tc = object.program('xm_tc_ingress');
   }
 
   static async load(): Promise<Forwarder> {
@@ -45,10 +51,15 @@ export class Forwarder {
     return forwarder;
   }
 
-  setVport({ ttlThreshold = 1, mtu = 1500 }): void {
-    const port = { vport: VPORT, name: 'lo', ifindex: LOOPBACK_IFINDEX, macAddress: new Uint8Array(6), mtu, ttlThreshold };
+  setVport({ ttlThreshold = 1, mtu = 1500, hasXdp = true }): void {
+    const port = { vport: VPORT, name: 'lo', ifindex: LOOPBACK_IFINDEX, macAddress: PORT_MAC, mtu, ttlThreshold };
     this.#object.map('xm_vports').update(u32Key(VPORT), this.abi.vport(port));
-    this.#object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), this.abi.port(port));
+    this.#object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), this.abi.port({ ...port, hasXdp }));
+  }
+
+  /** So many copies of what takes this group leave by the loopback device. */
+  fillGroup(group: number, copies: number): void {
+    for (let slot = 0; slot < copies; slot++) this.#groups[group]?.update(u32Key(slot), u32Keys([LOOPBACK_IFINDEX, 0]));
   }
 
   setPolicer(puntClass: number, ratePps: number, burst: number): void {
@@ -91,8 +102,13 @@ export class Forwarder {
     return { verdict: retval, out: dataOut };
   }
 
-  resend(data: Uint8Array): { verdict: number } {
-    return { verdict: this.#object.program('xm_resend').run({ data }).retval };
+  runTc(data: Uint8Array): { verdict: number; out: Uint8Array } {
+    const { retval, dataOut } = this.tc.run({ data, dataSizeOut: data.length + 64 });
+    return { verdict: retval | 0, out: dataOut };
+  }
+
+  resend(data: Uint8Array): void {
+    this.#object.program('xm_resend').run({ data });
   }
 
   route(counter = 0): RouteCounters {

@@ -1,11 +1,9 @@
 /** What the ingress program does with one packet: verdict, counters, punts. The kernel runs the real program (BPF_PROG_TEST_RUN). */
 import { RingBufferReader } from '#bindings';
-import type { InstalledRoute } from '../../control/dataplane/abi';
+import { CASES, G, S } from './cases';
 import { Forwarder, XDP } from './forwarder';
-import { ETHERNET_BYTES, frame, hopped, type FrameOptions } from './packet';
+import { ETHERNET_BYTES, frame, hopped } from './packet';
 
-const S = '10.100.0.10';
-const G = '239.1.1.1';
 const IP_BYTES = 128n;
 
 let forwarder: Forwarder;
@@ -14,61 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => forwarder.close());
 
-interface Case {
-  readonly name: string;
-  readonly frame: FrameOptions;
-  readonly route?: { readonly source: string; readonly options: Partial<InstalledRoute> };
-  readonly ttlThreshold?: number;
-  readonly verdict: number;
-  readonly drops?: Record<string, number>;
-  readonly punts?: Record<string, number>;
-  /** Multicast data packets counted on the port. Default: 1 when anything is expected to be dropped or redirected. */
-  readonly rx?: number;
-  readonly accepted?: number;
-}
-
-const toMembers = { source: S, options: {} };
-const cases: readonly Case[] = [
-  { name: 'not IPv4', frame: { etherType: 0x86dd }, verdict: XDP.PASS, rx: 0 },
-  { name: 'unicast IPv4', frame: { group: '10.1.1.1', destinationMac: Uint8Array.of(2, 0, 0, 0, 0, 1) }, verdict: XDP.PASS, rx: 0 },
-  { name: '224.0.0.0/24 stays on the link', frame: { group: '224.0.0.251' }, route: toMembers, verdict: XDP.PASS, rx: 0 },
-  { name: 'IGMP report', frame: { protocol: 2, firstByte: 0x16 }, verdict: XDP.PASS, punts: { igmp_report: 1 }, rx: 0 },
-  { name: 'IGMP query', frame: { protocol: 2, firstByte: 0x11, group: '224.0.0.1' }, verdict: XDP.PASS, punts: { igmp_query: 1 }, rx: 0 },
-  { name: 'PIM hello', frame: { protocol: 103, group: '224.0.0.13' }, verdict: XDP.PASS, punts: { pim: 1 }, rx: 0 },
-  { name: 'IGMP with options finds its type behind them', frame: { protocol: 2, firstByte: 0x11, headerLength: 6 }, verdict: XDP.PASS, punts: { igmp_query: 1 }, rx: 0 },
-  { name: 'IGMP to a group that has a route is not forwarded', frame: { protocol: 2, firstByte: 0x16 }, route: toMembers, verdict: XDP.PASS, punts: { igmp_report: 1 }, rx: 0 },
-  { name: '(S,G)', frame: {}, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
-  { name: 'padding behind a short packet', frame: { payload: 4, padding: 14 }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
-  { name: 'no route', frame: {}, verdict: XDP.DROP, punts: { no_route: 1 } },
-  { name: 'a route of another source', frame: { source: '10.100.0.11' }, route: toMembers, verdict: XDP.DROP, punts: { no_route: 1 } },
-  { name: '(*,G) announces the source', frame: {}, route: { source: '*', options: { learn: true } }, verdict: XDP.REDIRECT, accepted: 1, punts: { new_source: 1 } },
-  { name: '(*,G) by another interface is a question', frame: {}, route: { source: '*', options: { learn: true, incoming: 2 } }, verdict: XDP.DROP, punts: { no_route: 1 } },
-  { name: '(*,G) without incoming interface is a question', frame: {}, route: { source: '*', options: { learn: true, incoming: undefined } }, verdict: XDP.DROP, punts: { no_route: 1 } },
-  { name: '(S,G) by another interface', frame: {}, route: { source: S, options: { incoming: 2 } }, verdict: XDP.DROP, drops: { wrong_interface: 1 }, punts: { wrong_interface: 1 } },
-  { name: 'everybody excludes the source', frame: {}, route: { source: S, options: { copies: 0 } }, verdict: XDP.DROP, drops: { no_receivers: 1 }, accepted: 1 },
-  { name: 'a group that is not there', frame: {}, route: { source: S, options: { group: 63 } }, verdict: XDP.DROP, drops: { no_group: 1 }, accepted: 1 },
-  { name: 'TTL 2 is enough by default', frame: { ttl: 2 }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
-  { name: 'TTL 1 goes no further', frame: { ttl: 1 }, route: toMembers, verdict: XDP.DROP, drops: { ttl_in: 1 } },
-  { name: 'TTL 0', frame: { ttl: 0 }, route: toMembers, verdict: XDP.DROP, drops: { ttl_in: 1 } },
-  { name: 'TTL below the threshold', frame: { ttl: 15 }, ttlThreshold: 16, route: toMembers, verdict: XDP.DROP, drops: { ttl_in: 1 } },
-  { name: 'TTL at the threshold', frame: { ttl: 16 }, ttlThreshold: 16, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
-  { name: 'TTL not above the threshold of the route', frame: { ttl: 20 }, route: { source: S, options: { ttlThreshold: 20 } }, verdict: XDP.DROP, drops: { ttl_in: 1 } },
-  { name: 'TTL above the threshold of the route', frame: { ttl: 21 }, route: { source: S, options: { ttlThreshold: 20 } }, verdict: XDP.REDIRECT, accepted: 1 },
-  { name: 'IP header checksum', frame: { checksum: 0x1234 }, route: toMembers, verdict: XDP.DROP, drops: { bad_checksum: 1 } },
-  { name: 'IP version 5', frame: { version: 5 }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
-  { name: 'header of 16 bytes', frame: { headerLength: 4 }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
-  { name: 'total length below the header', frame: { totalLength: 19 }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
-  { name: 'total length beyond the frame', frame: { totalLength: 129 }, route: toMembers, verdict: XDP.DROP, drops: { truncated: 1 } },
-  { name: 'IP options are left to the host', frame: { headerLength: 6 }, route: toMembers, verdict: XDP.PASS, drops: { ip_options: 1 } },
-  { name: 'source 0.0.0.0', frame: { source: '0.0.0.0' }, route: toMembers, verdict: XDP.DROP, drops: { martian_source: 1 } },
-  { name: 'source 127.0.0.1', frame: { source: '127.0.0.1' }, route: toMembers, verdict: XDP.DROP, drops: { martian_source: 1 } },
-  { name: 'source of class D', frame: { source: '224.1.1.1' }, route: toMembers, verdict: XDP.DROP, drops: { martian_source: 1 } },
-  { name: 'source 255.255.255.255', frame: { source: '255.255.255.255' }, route: toMembers, verdict: XDP.DROP, drops: { martian_source: 1 } },
-  { name: 'MAC of another group', frame: { destinationMac: Uint8Array.of(1, 0, 0x5e, 1, 1, 2) }, route: toMembers, verdict: XDP.DROP, drops: { mac_mismatch: 1 } },
-  { name: 'unicast MAC', frame: { destinationMac: Uint8Array.of(2, 0, 0, 0, 0, 1) }, route: toMembers, verdict: XDP.DROP, drops: { mac_mismatch: 1 } },
-];
-
-test.each(cases)('$name', ({ frame: options, route, ttlThreshold, verdict, drops = {}, punts = {}, rx = 1, accepted = 0 }) => {
+test.each(CASES)('$name', ({ frame: options, route, ttlThreshold, verdict, drops = {}, punts = {}, rx = 1, accepted = 0 }) => {
   if (ttlThreshold !== undefined) forwarder.setVport({ ttlThreshold });
   if (route !== undefined) forwarder.setRoute(route.source, G, route.options);
   const data = frame(options);
@@ -103,11 +47,21 @@ test('one copy needs no broadcast; when its slot is empty nothing leaves', () =>
   expect(forwarder.route()).toMatchObject({ packets: 1n, expected: 1n, copies: 0n });
 });
 
-test('a frame too large to be cloned is dropped', () => {
+test('a frame too large to be cloned is left to the tc program, uncounted', () => {
   forwarder.setRoute(S, G, {});
   expect(forwarder.run(frame({ payload: 3400 - ETHERNET_BYTES - 28 })).verdict).toBe(XDP.REDIRECT);
-  expect(forwarder.run(frame({ payload: 3401 - ETHERNET_BYTES - 28 })).verdict).toBe(XDP.DROP);
-  expect(forwarder.drops()).toEqual({ too_big: 1 });
+  expect(forwarder.run(frame({ payload: 3401 - ETHERNET_BYTES - 28 })).verdict).toBe(XDP.PASS);
+  expect(forwarder.vport().rxPackets).toBe(1n);
+});
+
+test('so is what takes a route that XDP cannot serve', () => {
+  forwarder.setRoute(S, G, { viaTc: true });
+  const data = frame();
+  const { verdict, out } = forwarder.run(data);
+  expect(verdict).toBe(XDP.PASS);
+  expect(Buffer.from(out)).toEqual(Buffer.from(data));
+  expect(forwarder.vport().rxPackets).toBe(0n);
+  expect(forwarder.route()).toMatchObject({ packets: 0n, expected: 0n });
 });
 
 test.each([
@@ -171,14 +125,6 @@ test('the policer of all ports together holds back what the port would admit, an
   expect(forwarder.policed()).toEqual({ igmp_report: 17 });
 });
 
-test('a packet sent on by the controller is not received twice', () => {
-  forwarder.run(frame());
-  forwarder.setRoute(S, G, {});
-  expect(forwarder.resend(frame()).verdict).toBe(XDP.REDIRECT);
-  expect(forwarder.vport()).toMatchObject({ rxPackets: 1n, resentPackets: 1n, acceptedPackets: 1n });
-  expect(forwarder.route().packets).toBe(1n);
-});
-
 test('a punt carries the packet as it came, with its true length', async () => {
   const sent = [frame({ protocol: 2, firstByte: 0x16, payload: 1300 }), frame({ protocol: 2, firstByte: 0x16, payload: 7 }), frame({ payload: 2000, protocol: 2 })];
   const records = await new Promise<Uint8Array[]>((resolve) => {
@@ -231,7 +177,7 @@ test('any bytes: a verdict of ours, and every data packet is accounted for', () 
 });
 
 test('the verifier has far to go to its limit of a million', () => {
-  for (const program of [forwarder.ingress, forwarder.egress]) {
+  for (const program of [forwarder.ingress, forwarder.egress, forwarder.tc]) {
     expect(program.info.translatedInstructions).toBeGreaterThan(100);
     expect(program.info.verifiedInstructions).toBeGreaterThan(0);
     expect(program.info.verifiedInstructions).toBeLessThan(200_000);

@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { inLabMode, type DaemonConfig } from '../lab/daemon';
 import type { LabProcess } from '../lab/lab-process';
 import type { Namespace } from '../lab/namespace';
 import { inRepository } from '../lab/repository';
@@ -38,8 +39,12 @@ export function launchDaemon(star: Star, options: LaunchOptions & LaunchPaths): 
 function writeConfig(star: Star, { config, socketPath, pinPath }: LaunchOptions & LaunchPaths): string {
   const file = join(star.lab.directory, `xmcastd-${++serial}.yaml`);
   const usual = { ...star.config, dataplane: { pin_path: pinPath }, api: { socket: socketPath } };
-  writeFileSync(file, typeof config === 'string' ? config : stringify({ ...usual, ...config }));
+  writeFileSync(file, typeof config === 'string' ? config : stringify(complete({ ...usual, ...config })));
   return file;
+}
+
+function complete<Document extends Pick<DaemonConfig, 'interfaces'>>(document: Document): Document {
+  return { ...document, interfaces: inLabMode(document.interfaces) };
 }
 
 /** The id of the XDP program on an interface; undefined when there is none. */

@@ -12,7 +12,9 @@ export interface InterfaceJson {
   readonly status: string;
   readonly problem: string;
   readonly mode: string;
+  readonly modeReason: string;
   readonly macAddress: string;
+  readonly mtu: number;
   readonly addresses: readonly string[];
   readonly rxPackets: string;
   readonly txPackets: string;

@@ -99,8 +99,9 @@ function writeConfig(lab: Lab, namespace: Namespace, config: DaemonConfig): Daem
     socketPath: join(lab.directory, `${namespace.label}.sock`),
     pinPath: `${BPFFS}/xmcast-${lab.id}-${namespace.label}`,
   };
-  const { dataplane, ...rest } = config;
+  const { dataplane, interfaces, ...rest } = config;
   const document = {
+    interfaces: inLabMode(interfaces),
     ...rest,
     dataplane: { pin_path: files.pinPath, ...(dataplane as object | undefined) },
     api: { socket: files.socketPath },
@@ -109,6 +110,11 @@ function writeConfig(lab: Lab, namespace: Namespace, config: DaemonConfig): Daem
   writeFileSync(files.configPath, stringify(document));
   lab.removeOnClose(files.pinPath);
   return files;
+}
+
+/** Ends of veth pairs, which would run in tc mode if nothing were said. */
+export function inLabMode(interfaces: readonly Record<string, unknown>[]): readonly Record<string, unknown>[] {
+  return interfaces.map((entry) => ({ mode: 'xdp', ...entry }));
 }
 
 /** Sections a test may set itself although the lab has a value for them. */

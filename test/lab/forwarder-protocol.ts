@@ -10,6 +10,8 @@ export interface ForwarderPort {
   readonly mac: string;
   readonly mtu: number;
   readonly ttlThreshold: number;
+  /** Default: XDP, if the driver takes it. */
+  readonly mode?: 'xdp' | 'tc';
 }
 
 /** By vport. */

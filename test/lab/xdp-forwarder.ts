@@ -28,6 +28,8 @@ export interface XdpPort {
   readonly ttlThreshold?: number;
   /** Default: the interface's. */
   readonly mtu?: number;
+  /** Default: XDP, if the driver takes it. */
+  readonly mode?: 'xdp' | 'tc';
 }
 
 export interface StreamOptions {

@@ -117,33 +117,16 @@ let kernel: Router;
 let feeder: Namespace;
 let packets: RandomPackets;
 
-beforeAll(async () => {
-  lab = await Lab.create('diff');
-  feeder = await lab.namespace('feeder');
-  [xmcast, kernel] = await Promise.all([Router.create(lab, 'xmcast', feeder), Router.create(lab, 'kernel', feeder)]);
-  await feeder.run(['ip', 'address', 'add', `${SOURCE}/24`, 'dev', 'xmcast-up0']);
-  await Promise.all([forwardByXmcast(), forwardByKernel()]);
-});
-afterAll(async () => lab?.close());
-beforeEach(async () => {
-  packets = new RandomPackets(seededRandom(SEED), WORLD);
-  // A capture is empty but for what a router lets out: no host behind a port speaks.
-  await Promise.all([xmcast, kernel].map((router) => router.capture('not arp and not ip6')));
-});
-afterEach(async () => {
-  await Promise.all([xmcast, kernel].map((router) => router.stopCaptures()));
-});
-
 const ALL_SOURCES = [...WORLD.sources, ...WORLD.oddSources];
 
-async function forwardByXmcast(): Promise<void> {
+async function forwardByXmcast(mode: 'xdp' | 'tc'): Promise<void> {
   const names = [...INCOMING, ...PORTS.map(({ name }) => name)];
   const vportOf = (name: string): number => names.indexOf(name) + 1;
   const thresholdOf = (name: string): number => PORTS.find((port) => port.name === name)?.ttlThreshold ?? 1;
   const forwarder = await XdpForwarder.start(
     lab,
     xmcast.namespace,
-    names.map((name) => ({ name, vport: vportOf(name), ttlThreshold: thresholdOf(name) })),
+    names.map((name) => ({ name, vport: vportOf(name), ttlThreshold: thresholdOf(name), mode })),
   );
   const routes = Object.entries(OUTGOING).flatMap(([group, outgoing]) =>
     ALL_SOURCES.map((source) => ({ source, group, incoming: vportOf('up0'), outgoing: outgoing.map(vportOf) })),
@@ -225,81 +208,100 @@ function firstMismatch(
   return { place, xmcast: describe(mine[place]), kernel: describe(theirs[place]) };
 }
 
-test(`${BATCHES * PACKETS_PER_BATCH} random packets leave both routers alike (seed ${SEED})`, async () => {
-  const sent: RandomPacket[] = [];
-  for (let batch = 0; batch < BATCHES; batch++) {
-    const random = packets.take(PACKETS_PER_BATCH);
-    sent.push(...random, await sendThroughBoth(random));
-  }
-  const specs = new Map(sent.map(({ spec }) => [spec.identification, spec]));
-  const [mine, theirs] = await Promise.all([xmcast.stopCaptures(), kernel.stopCaptures()]);
-  const seen = new Set<string>();
-  PORTS.forEach((port, i) => {
-    const alike = unexplained({ port, xmcast: mine[i] ?? [], kernel: theirs[i] ?? [] }, specs, seen);
-    expect({ port: port.name, mismatch: firstMismatch(alike.xmcast, alike.kernel, specs) }).toEqual({
-      port: port.name,
-      mismatch: undefined,
+describe.each(['xdp', 'tc'] as const)('ports in mode %s', (mode) => {
+  beforeAll(async () => {
+    lab = await Lab.create('diff');
+    feeder = await lab.namespace('feeder');
+    [xmcast, kernel] = await Promise.all([Router.create(lab, 'xmcast', feeder), Router.create(lab, 'kernel', feeder)]);
+    await feeder.run(['ip', 'address', 'add', `${SOURCE}/24`, 'dev', 'xmcast-up0']);
+    await Promise.all([forwardByXmcast(mode), forwardByKernel()]);
+  });
+  afterAll(async () => lab?.close());
+  beforeEach(async () => {
+    packets = new RandomPackets(seededRandom(SEED), WORLD);
+    // A capture is empty but for what a router lets out: no host behind a port speaks.
+    await Promise.all([xmcast, kernel].map((router) => router.capture('not arp and not ip6')));
+  });
+  afterEach(async () => {
+    await Promise.all([xmcast, kernel].map((router) => router.stopCaptures()));
+  });
+
+  test(`${BATCHES * PACKETS_PER_BATCH} random packets leave both routers alike (seed ${SEED})`, async () => {
+    const sent: RandomPacket[] = [];
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const random = packets.take(PACKETS_PER_BATCH);
+      sent.push(...random, await sendThroughBoth(random));
+    }
+    const specs = new Map(sent.map(({ spec }) => [spec.identification, spec]));
+    const [mine, theirs] = await Promise.all([xmcast.stopCaptures(), kernel.stopCaptures()]);
+    const seen = new Set<string>();
+    PORTS.forEach((port, i) => {
+      const alike = unexplained({ port, xmcast: mine[i] ?? [], kernel: theirs[i] ?? [] }, specs, seen);
+      expect({ port: port.name, mismatch: firstMismatch(alike.xmcast, alike.kernel, specs) }).toEqual({
+        port: port.name,
+        mismatch: undefined,
+      });
+      // Otherwise two routers that forward nothing would agree.
+      expect(alike.kernel.length).toBeGreaterThan(BATCHES * 20);
     });
-    // Otherwise two routers that forward nothing would agree.
-    expect(alike.kernel.length).toBeGreaterThan(BATCHES * 20);
+    // A difference nobody sees is no difference.
+    expect([...seen].sort()).toEqual(DIFFERENCES.map(({ name }) => name).sort());
   });
-  // A difference nobody sees is no difference.
-  expect([...seen].sort()).toEqual(DIFFERENCES.map(({ name }) => name).sort());
-});
 
-test('every difference is told in the documentation', () => {
-  const text = readFileSync(inRepository('docs/architecture.md'), 'utf8');
-  for (const { name, onlyForwarder } of DIFFERENCES) expect(text).toContain(`| ${name} | ${onlyForwarder} |`);
-});
+  test('every difference is told in the documentation', () => {
+    const text = readFileSync(inRepository('docs/architecture.md'), 'utf8');
+    for (const { name, onlyForwarder } of DIFFERENCES) expect(text).toContain(`| ${name} | ${onlyForwarder} |`);
+  });
 
-test('padding travels with its packet and changes nothing in it', async () => {
-  const lengths = [20, 21, 28, 29, 45, 46];
-  const padded = lengths.map((bytes) =>
-    packets.plain({ source: SOURCE, group: EVERYWHERE, payloadBytes: bytes - 20, trailingBytes: 46 - bytes }),
-  );
-  const marker = await sendThroughBoth(padded);
-  for (const frames of await xmcast.stopCaptures()) {
-    expect(frames.map((frame) => [frame.length, frame.readUInt16BE(ETHERNET_BYTES + 2)])).toEqual([
-      ...lengths.map((bytes) => [60, bytes]),
-      [42, 28],
-    ]);
-    frames
-      .slice(0, -1)
-      .forEach((frame, i) => expect(frame.subarray(34).equals(padded[i]?.frame.subarray(34) ?? Buffer.of())).toBe(true));
-    expect(identificationOf(frames.at(-1) ?? Buffer.of())).toBe(marker.spec.identification);
-  }
-});
-
-test('DSCP and ECN are kept: all 256 values', async () => {
-  await sendThroughBoth(
-    Array.from({ length: 256 }, (_, typeOfService) =>
-      packets.plain({ source: SOURCE, group: EVERYWHERE, payloadBytes: 100, typeOfService }),
-    ),
-  );
-  for (const frames of await xmcast.stopCaptures()) {
-    expect(frames.slice(0, -1).map((frame) => frame.readUInt8(ETHERNET_BYTES + 1))).toEqual(
-      Array.from({ length: 256 }, (_, value) => value),
+  test('padding travels with its packet and changes nothing in it', async () => {
+    const lengths = [20, 21, 28, 29, 45, 46];
+    const padded = lengths.map((bytes) =>
+      packets.plain({ source: SOURCE, group: EVERYWHERE, payloadBytes: bytes - 20, trailingBytes: 46 - bytes }),
     );
-  }
-});
-
-test('a datagram of 9,000 bytes travels in fragments and is whole again behind the router', async () => {
-  const count = 50;
-  const receiver = await lab.receiver(new Host(xmcast.peers, 'lan2', '10.1.2.10'), { joins: [ONLY_LAN2] });
-  const sender = await lab.sender(new Host(feeder, 'xmcast-up0', SOURCE), {
-    group: ONLY_LAN2,
-    source: SOURCE,
-    count,
-    rate: 200,
-    size: 9000,
+    const marker = await sendThroughBoth(padded);
+    for (const frames of await xmcast.stopCaptures()) {
+      expect(frames.map((frame) => [frame.length, frame.readUInt16BE(ETHERNET_BYTES + 2)])).toEqual([
+        ...lengths.map((bytes) => [60, bytes]),
+        [42, 28],
+      ]);
+      frames
+        .slice(0, -1)
+        .forEach((frame, i) => expect(frame.subarray(34).equals(padded[i]?.frame.subarray(34) ?? Buffer.of())).toBe(true));
+      expect(identificationOf(frames.at(-1) ?? Buffer.of())).toBe(marker.spec.identification);
+    }
   });
-  expect((await sender.finished()).sent).toBe(count);
-  const flow = await eventually(
-    async () => {
-      const found = await receiver.flow({ group: ONLY_LAN2, streamId: sender.streamId });
-      return found.received === count ? found : undefined;
-    },
-    { what: 'every datagram is whole' },
-  );
-  expect(flow).toMatchObject({ lost: 0, duplicated: 0, corrupted: 0, reordered: 0, ttlMin: 63, ttlMax: 63 });
+
+  test('DSCP and ECN are kept: all 256 values', async () => {
+    await sendThroughBoth(
+      Array.from({ length: 256 }, (_, typeOfService) =>
+        packets.plain({ source: SOURCE, group: EVERYWHERE, payloadBytes: 100, typeOfService }),
+      ),
+    );
+    for (const frames of await xmcast.stopCaptures()) {
+      expect(frames.slice(0, -1).map((frame) => frame.readUInt8(ETHERNET_BYTES + 1))).toEqual(
+        Array.from({ length: 256 }, (_, value) => value),
+      );
+    }
+  });
+
+  test('a datagram of 9,000 bytes travels in fragments and is whole again behind the router', async () => {
+    const count = 50;
+    const receiver = await lab.receiver(new Host(xmcast.peers, 'lan2', '10.1.2.10'), { joins: [ONLY_LAN2] });
+    const sender = await lab.sender(new Host(feeder, 'xmcast-up0', SOURCE), {
+      group: ONLY_LAN2,
+      source: SOURCE,
+      count,
+      rate: 200,
+      size: 9000,
+    });
+    expect((await sender.finished()).sent).toBe(count);
+    const flow = await eventually(
+      async () => {
+        const found = await receiver.flow({ group: ONLY_LAN2, streamId: sender.streamId });
+        return found.received === count ? found : undefined;
+      },
+      { what: 'every datagram is whole' },
+    );
+    expect(flow).toMatchObject({ lost: 0, duplicated: 0, corrupted: 0, reordered: 0, ttlMin: 63, ttlMax: 63 });
+  });
 });

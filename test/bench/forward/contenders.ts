@@ -3,7 +3,7 @@
  * and no route of xmcast.
  */
 import { join } from 'node:path';
-import { BpfObject, BpfProgram, queryXdp, type BpfMap } from '#bindings';
+import { BpfLink, BpfObject, BpfProgram, queryXdp, type BpfMap } from '#bindings';
 import { u32Key, u32Keys } from '../../../control/dataplane/keys';
 import { run } from '../../lab/command';
 import { inRepository } from '../../lab/repository';
@@ -11,6 +11,15 @@ import type { ContenderName } from './protocol';
 
 function benchObject(name: string): BpfObject {
   return BpfObject.open(inRepository('build/bench', `${name}.bpf.o`));
+}
+
+const BPF_TCX_INGRESS = 46;
+
+/** xmcast's, of the port that frames come in by. */
+interface OwnPrograms {
+  readonly ifindex: number;
+  readonly xdp: BpfProgram;
+  readonly tc: BpfProgram;
 }
 
 /** To one number of ports. */
@@ -28,10 +37,12 @@ export class Contenders {
   readonly #generatorObject: BpfObject;
   readonly #stream: BpfMap;
   readonly #switch: BpfMap;
-  readonly #xmcast: BpfProgram;
+  readonly #xmcast: OwnPrograms;
+  /** There only while it is the turn of tc: whatever passes XDP would be forwarded by it. */
+  #tcLink: BpfLink | undefined;
   readonly #broadcasts: ReadonlyMap<number, Broadcasts>;
 
-  private constructor(generate: BpfObject, receive: BpfObject, xmcast: BpfProgram, broadcasts: ReadonlyMap<number, Broadcasts>) {
+  private constructor(generate: BpfObject, receive: BpfObject, xmcast: OwnPrograms, broadcasts: ReadonlyMap<number, Broadcasts>) {
     this.#generatorObject = generate;
     this.generator = generate.program('bench_generate');
     this.#stream = generate.map('bench_streams');
@@ -42,23 +53,22 @@ export class Contenders {
     this.#broadcasts = broadcasts;
   }
 
-  /** `ingressIfindex`: where xmcast is attached already. `egress`: interface indexes in the order of the ports. */
-  static async load(
-    ingressIfindex: number,
-    egress: readonly number[],
-    portCounts: readonly number[],
-    pinFolder: string,
-  ): Promise<Contenders> {
+  /** xmcast is attached to `ingressIfindex` already, its tc program by the link pinned there. `egress`: interface indexes in the order of the ports. */
+  static async load(ingress: { readonly ifindex: number; readonly tcLink: string }, egress: readonly number[], portCounts: readonly number[], pinFolder: string): Promise<Contenders> {
     const generate = benchObject('generate');
     const receive = benchObject('receive');
     await generate.load();
     await receive.load();
     const broadcasts = new Map<number, Broadcasts>();
     for (const ports of portCounts) broadcasts.set(ports, await loadBroadcasts(egress.slice(0, ports)));
-    return new Contenders(generate, receive, await attachedProgram(ingressIfindex, join(pinFolder, 'ingress')), broadcasts);
+    const { ifindex } = ingress;
+    const xdp = await pinned(queryXdp(ifindex).programId, join(pinFolder, 'ingress'));
+    return new Contenders(generate, receive, { ifindex, xdp, tc: await takeTcProgram(ingress.tcLink, join(pinFolder, 'tc')) }, broadcasts);
   }
 
-  switchTo(contender: ContenderName, ports: number): void {
+  async switchTo(contender: ContenderName, ports: number): Promise<void> {
+    this.#tcLink?.close();
+    this.#tcLink = contender === 'tc' ? await BpfLink.attach(this.#xmcast.tc, this.#xmcast.ifindex, BPF_TCX_INGRESS) : undefined;
     this.#switch.update(u32Key(0), u32Key(this.#program(contender, ports).fd));
   }
 
@@ -69,7 +79,8 @@ export class Contenders {
   #program(contender: ContenderName, ports: number): BpfProgram {
     switch (contender) {
       case 'xmcast':
-        return this.#xmcast;
+        return this.#xmcast.xdp;
+      case 'tc':
       case 'kernel':
         return this.#generatorObject.program('bench_pass');
       case 'drop':
@@ -98,8 +109,17 @@ async function loadBroadcasts(egress: readonly number[]): Promise<Broadcasts> {
 }
 
 /** The very program that runs on the interface, not another one from the same file. */
-async function attachedProgram(ifindex: number, pin: string): Promise<BpfProgram> {
-  const { programId } = queryXdp(ifindex);
+async function pinned(programId: number, pin: string): Promise<BpfProgram> {
   await run(['bpftool', 'prog', 'pin', 'id', String(programId), pin]);
   return BpfProgram.openPinned(pin);
+}
+
+/** Takes it off the interface. */
+async function takeTcProgram(linkPin: string, pin: string): Promise<BpfProgram> {
+  const { prog_id: programId } = JSON.parse(await run(['bpftool', '--json', 'link', 'show', 'pinned', linkPin])) as { prog_id: number };
+  const program = await pinned(programId, pin);
+  const link = BpfLink.openPinned(linkPin);
+  await link.detach();
+  link.close();
+  return program;
 }

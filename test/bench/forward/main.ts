@@ -1,5 +1,5 @@
 /**
- * `npm run bench:forward`: copies per second of xmcast, of the kernel's forwarder and of bare XDP broadcasts, in one run on one network.
+ * `npm run bench:forward`: copies per second of xmcast, by XDP and by tc, of the kernel's forwarder and of bare XDP broadcasts, in one run on one network.
  * Exit status 0 when the figures contradict nothing, with --check also only when every target is met. docs/benchmarks.md explains.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -135,9 +135,9 @@ async function measureAll(bed: Bed, { seconds, ports: portCounts, sizes, routes 
   };
 }
 
-function cellLine({ ports, size, contenders: { xmcast, kernel, bare }, overKernel, overBare, egressOverBare }: Cell): string {
-  const [x, k, b] = [xmcast, kernel, bare].map(({ copiesPerSecond }) => (copiesPerSecond.median / 1e6).toFixed(2));
-  return `${size} B, ${portsText(ports)}: xmcast ${x}, kernel ${k}, bare ${b} Mcopies/s; ${overKernel.median.toFixed(2)} x kernel, ${overBare.median.toFixed(2)} of bare (${egressOverBare.median.toFixed(2)} with an empty egress program)`;
+function cellLine({ ports, size, contenders: { xmcast, tc, kernel, bare }, overKernel, tcOverKernel, overBare, egressOverBare }: Cell): string {
+  const [x, t, k, b] = [xmcast, tc, kernel, bare].map(({ copiesPerSecond }) => (copiesPerSecond.median / 1e6).toFixed(2));
+  return `${size} B, ${portsText(ports)}: xmcast ${x}, in tc mode ${t}, kernel ${k}, bare ${b} Mcopies/s; ${overKernel.median.toFixed(2)} x kernel, ${tcOverKernel.median.toFixed(2)} x in tc mode, ${overBare.median.toFixed(2)} of bare (${egressOverBare.median.toFixed(2)} with an empty egress program)`;
 }
 
 function tableLine({ routes, ratio }: TableCell): string {

@@ -48,7 +48,7 @@ export async function measureCell(meter: Meter, ports: number, size: number): Pr
   const frameBytes = frameBytesOf(size);
   const setups = CONTENDERS.map((contender): Setup => ({ contender, ports, frameBytes, fillRoutes: 0 }));
   const slices = await playRounds(meter, setups);
-  const [xmcast = [], kernel = [], bare = [], egress = []] = slices;
+  const [xmcast = [], tc = [], kernel = [], bare = [], egress = []] = slices;
   const rates = (of: readonly Slice[]): readonly number[] => of.map(({ copiesPerSecond }) => copiesPerSecond);
   return {
     ports,
@@ -57,11 +57,13 @@ export async function measureCell(meter: Meter, ports: number, size: number): Pr
     rounds: xmcast.length,
     contenders: {
       xmcast: figuresOf(xmcast, ports),
+      tc: figuresOf(tc, ports),
       kernel: figuresOf(kernel, ports),
       bare: figuresOf(bare, ports),
       egress: figuresOf(egress, ports),
     },
     overKernel: spread(pairedRatios(rates(xmcast), rates(kernel))),
+    tcOverKernel: spread(pairedRatios(rates(tc), rates(kernel))),
     overBare: spread(pairedRatios(rates(xmcast), rates(bare))),
     egressOverBare: spread(pairedRatios(rates(egress), rates(bare))),
   };
@@ -176,7 +178,7 @@ function figuresOf(slices: readonly Slice[], ports: number): ContenderFigures {
 async function checkCounters(meter: Meter, players: readonly Player[]): Promise<void> {
   const counted: CountersAnswer = await meter.bed.ask({ do: 'counters' });
   for (const player of players) checkArrivals(meter, player);
-  const ours = players.filter(({ setup }) => setup.contender === 'xmcast');
+  const ours = players.filter(({ setup }) => ['xmcast', 'tc'].includes(setup.contender));
   const [first] = ours;
   if (first === undefined) return;
   const total = (of: (player: Player) => number): number => sum(ours.map(of));

@@ -6,9 +6,10 @@ const LOOKS = {
   bare: { label: 'bare XDP broadcast', colour: '#b0b7c3' },
   egress: { label: 'with empty egress program', colour: '#8b949e' },
   xmcast: { label: 'xmcast, exact counters', colour: '#1f6feb' },
+  tc: { label: 'xmcast, port in tc mode', colour: '#7cb2f5' },
   kernel: { label: 'kernel forwarder', colour: '#d9822b' },
 } as const satisfies Record<(typeof CONTENDERS)[number], { label: string; colour: string }>;
-const BAR_ORDER = ['bare', 'egress', 'xmcast', 'kernel'] as const;
+const BAR_ORDER = ['bare', 'egress', 'xmcast', 'tc', 'kernel'] as const;
 
 const PANEL = { width: 440, height: 300, left: 56, top: 84, gap: 40 } as const;
 const BAR_WIDTH = 26;

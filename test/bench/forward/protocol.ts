@@ -3,8 +3,8 @@
  * worker runs inside the router's namespace and does everything that needs the kernel; the bench decides and reports.
  */
 
-/** Who gets the frames. `egress` is `bare` with an egress program that does nothing; `drop` is nobody: it shows what a frame costs before anyone has touched it. */
-export const CONTENDERS = ['xmcast', 'kernel', 'bare', 'egress'] as const;
+/** Who gets the frames. `tc` is xmcast on a port in tc mode. `egress` is `bare` with an egress program that does nothing; `drop` is nobody: it shows what a frame costs before anyone has touched it. */
+export const CONTENDERS = ['xmcast', 'tc', 'kernel', 'bare', 'egress'] as const;
 export type ContenderName = (typeof CONTENDERS)[number] | 'drop';
 
 export interface RouterPort {

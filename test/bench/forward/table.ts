@@ -36,6 +36,7 @@ const RATIO_COLUMNS: readonly Column[] = [
   right('bytes'),
   ...CONTENDERS.map((name) => right(`${name} ns/copy`)),
   right('xmcast/kernel'),
+  right('tc/kernel'),
   right('xmcast/bare'),
   right('egress/bare'),
 ];
@@ -50,7 +51,7 @@ function rateRow(cell: Cell): readonly string[] {
 
 function ratioRow(cell: Cell): readonly string[] {
   const costs = CONTENDERS.map((name) => cell.contenders[name].nsPerCopy.toFixed(0));
-  return [String(cell.ports), String(cell.size), ...costs, spreadText(cell.overKernel), spreadText(cell.overBare), spreadText(cell.egressOverBare)];
+  return [String(cell.ports), String(cell.size), ...costs, spreadText(cell.overKernel), spreadText(cell.tcOverKernel), spreadText(cell.overBare), spreadText(cell.egressOverBare)];
 }
 
 export function spreadText({ median, min, max }: Spread): string {

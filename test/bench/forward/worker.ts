@@ -55,7 +55,8 @@ class Worker {
     const dataplane = await openDataplane(request);
     const [ingress, ...egress] = request.ports.map(({ ifindex }) => ifindex);
     mkdirSync(request.benchPinPath, { recursive: true });
-    const contenders = await Contenders.load(ingress ?? 0, egress, request.portCounts, request.benchPinPath);
+    const own = { ifindex: ingress ?? 0, tcLink: join(request.pinPath, `link_${INGRESS_VPORT}_tc`) };
+    const contenders = await Contenders.load(own, egress, request.portCounts, request.benchPinPath);
     const receiverProgram = join(request.benchPinPath, 'receive');
     const generatorProgram = join(request.benchPinPath, 'generate');
     contenders.receiver.pin(receiverProgram);
@@ -87,7 +88,7 @@ class Worker {
     if (this.#receivers === undefined) throw new Error('no receivers yet');
     const data = benchFrame(request.fillRoutes > 0 ? FILL_GROUP : groupOf(request.ports), request.frameBytes);
     this.#contenders.setStream(generatorState(data, Math.max(1, request.fillRoutes)));
-    this.#contenders.switchTo(request.contender, request.ports);
+    await this.#contenders.switchTo(request.contender, request.ports);
     const ingressIfindex = this.#request.ports[0]?.ifindex ?? 0;
     const [started, busy] = [process.hrtime.bigint(), this.#cpuClock.nowNs()];
     await this.#contenders.generator.runLive({ data, repeat: request.frames, ingressIfindex });

@@ -79,6 +79,7 @@ export function interfaceState(changes: Partial<InterfaceState> = {}): Interface
     status: 'forwarding',
     problem: '',
     mode: 'xdp',
+    modeReason: '',
     macAddress: '02:00:00:00:00:01',
     addresses: [{ address: ip('10.1.0.1'), length: 24 }],
     mtu: 1500,

@@ -132,6 +132,7 @@ test('each with the default that holds', () => {
     ['interfaces[].name', 'required'],
     ['interfaces[].upstream', String(downstream.upstream !== undefined)],
     ['interfaces[].ttl_threshold', String(ttlThreshold)],
+    ['interfaces[].mode', downstream.mode],
     ['interfaces[].igmp', 'those of igmp'],
     ['igmp.version', String(igmp.version)],
     ['igmp.robustness', String(igmp.timing.robustness)],

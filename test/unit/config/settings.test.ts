@@ -53,6 +53,7 @@ test('a name alone: everything else is the default', () => {
         boundaries: [],
         alternativeSubnets: [],
         forwardIfNotQuerier: false,
+        mode: 'auto',
         joinGroups: [],
         igmp: DEFAULT_IGMP,
       },
@@ -83,6 +84,7 @@ interfaces:
   - name: eth7
     upstream: true
     ttl_threshold: 33
+    mode: tc
     boundaries: [239.255.0.0/16, 239.192.0.1]
     alternative_subnets: [10.9.0.0/16, 0.0.0.0/0]
     upstream_groups: [239.0.0.0/8]
@@ -90,6 +92,7 @@ interfaces:
     upstream_priority: 0
     igmp_host: {version: 2, robustness: 7, unsolicited_report_interval: 2.5s, older_version_querier_timeout: 10s}
   - name: eth8
+    mode: xdp
     static_groups:
       - {group: 239.1.1.1}
       - {group: 239.1.1.2, sources: [10.0.0.1, 10.0.0.2, 10.0.0.1]}
@@ -206,6 +209,7 @@ const FULL_SETTINGS: Settings = {
         { address: 0, length: 0 },
       ],
       forwardIfNotQuerier: true,
+      mode: 'tc',
       joinGroups: [],
       igmp: FULL_IGMP,
     },
@@ -216,6 +220,7 @@ const FULL_SETTINGS: Settings = {
       boundaries: [],
       alternativeSubnets: [],
       forwardIfNotQuerier: true,
+      mode: 'xdp',
       joinGroups: [],
       igmp: {
         ...FULL_IGMP,

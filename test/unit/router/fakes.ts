@@ -1,6 +1,6 @@
 /** The outside of the router for its unit tests: a data plane that only remembers, a kernel whose links a test sets. */
 import { pino } from 'pino';
-import type { CounterSnapshot, Dataplane, PortSpec, Punt, RouteCounters, RouteProblem } from '../../../control/dataplane/api';
+import type { CounterSnapshot, Dataplane, PortAttachment, PortSpec, Punt, RouteCounters, RouteProblem } from '../../../control/dataplane/api';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import type { KernelChange, LinkState } from '../../../control/kernel/interface-table';
 import { nameOf, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
@@ -28,16 +28,17 @@ export class FakeDataplane implements Dataplane {
   /** Routes refused beyond so many. */
   limit = 100;
   failPort: Error | undefined;
+  attachment: PortAttachment = { mode: 'xdp', reason: '', isFallback: false };
   readonly counters = new Map<string, RouteCounters>();
 
   get usage() {
     return { routes: this.routes.size, routeLimit: this.limit, groups: 0, groupLimit: 10 };
   }
 
-  setPort(port: PortSpec): Promise<void> {
+  setPort(port: PortSpec): Promise<PortAttachment> {
     if (this.failPort !== undefined) return Promise.reject(this.failPort);
     this.ports.set(port.vport, port);
-    return Promise.resolve();
+    return Promise.resolve(this.attachment);
   }
 
   removePort(vport: VportId): Promise<void> {

@@ -1,0 +1,57 @@
+/**
+ * What is said when a port cannot be had: what was attempted, on which interface, why it failed and what helps.
+ */
+import { queryXdp } from '#bindings';
+import { XmcastError, errorCode, errorText } from '../errors';
+import type { PortSpec } from './api';
+
+/** The device is going: nothing to be learnt about it. */
+export function isGone(error: unknown): boolean {
+  return ['ENODEV', 'ENXIO'].includes(errorCode(error));
+}
+
+export function xdpError(spec: PortSpec, error: unknown): XmcastError {
+  const what = `attach XDP to ${spec.name} (native)`;
+  if (isGone(error)) return goneError(what, error);
+  if (['EBUSY', 'EEXIST'].includes(errorCode(error))) {
+    return new XmcastError('XM_XDP_BUSY', `${what}: ${errorCode(error)}; program ${programOn(spec.ifindex)} is already there`, {
+      hint: `See it with "ip link show dev ${spec.name}"; stop its owner, remove it with "ip link set dev ${spec.name} xdp off", or set the mode of the interface to tc.`,
+      cause: error,
+    });
+  }
+  return new XmcastError('XM_PORT_UNSUPPORTED', `${what}: ${errorText(error)}; the driver, its MTU or its queues do not allow native XDP`, {
+    hint: `Check "ethtool -i ${spec.name}" for a driver with native XDP, an MTU of at most 3400, and that receive offloads (LRO, GRO_HW) are off; or set the mode of the interface to auto or tc.`,
+    cause: error,
+  });
+}
+
+export function tcError(spec: PortSpec, error: unknown): XmcastError {
+  const what = `attach tc to ${spec.name} (ingress)`;
+  if (isGone(error)) return goneError(what, error);
+  return new XmcastError('XM_PORT_UNSUPPORTED', `${what}: ${errorText(error)}`, {
+    hint: 'The kernel needs tcx (Linux 6.6) or CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS (clsact), and the daemon CAP_NET_ADMIN.',
+    cause: error,
+  });
+}
+
+export function noEthernetError({ name }: PortSpec): XmcastError {
+  return new XmcastError('XM_PORT_UNSUPPORTED', `attach to ${name}: it has no Ethernet address, and only Ethernet devices can be ports`, {
+    hint: 'Use a tunnel that carries Ethernet frames (gretap, vxlan, tap) instead of one that carries IP packets (gre, tun).',
+  });
+}
+
+function goneError(what: string, error: unknown): XmcastError {
+  return new XmcastError('XM_INTERFACE', `${what}: ${errorCode(error)}; the interface has just gone`, {
+    hint: 'Nothing to do: it is attached again when it returns.',
+    cause: error,
+  });
+}
+
+function programOn(ifindex: number): string {
+  try {
+    return String(queryXdp(ifindex).programId);
+  } catch {
+    // Only makes the message poorer.
+    return '(unknown)';
+  }
+}
