@@ -181,6 +181,7 @@ __noinline int xm_send_clone(struct __sk_buff *skb, const struct xm_tc_packet *p
 	if (!eth)
 		return 0;
 	set_source(eth, port->mac);
+	/* Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its driver has dropped. */
 	if (bpf_clone_redirect(skb, port->ifindex, 0))
 		count_failed(packet, stats);
 	else

@@ -80,8 +80,8 @@ export class StreamBed {
     this.#receiverIndexes = ALL_PORTS.map(() => []);
   }
 
-  /** `groupLimit`: as many outgoing sets may be in use. */
-  static async create(name: string, groupLimit = 64): Promise<StreamBed> {
+  /** `mode`: of the outgoing ports. `groupLimit`: as many outgoing sets may be in use. */
+  static async create(name: string, mode: 'xdp' | 'tc', groupLimit = 64): Promise<StreamBed> {
     const lab = await Lab.create(name);
     try {
       const router = await lab.namespace('router');
@@ -92,6 +92,8 @@ export class StreamBed {
       const ports: readonly XdpPort[] = ['up0', ...ALL_PORTS.map((port) => `lan${port}`)].map((label, i) => ({
         name: label,
         vport: INGRESS_VPORT + i,
+        // The stream is put in front of the XDP program there.
+        mode: i === 0 ? 'xdp' : mode,
       }));
       const forwarder = await XdpForwarder.start(lab, router, ports, groupLimit);
       await forwarder.addRoutes([routeTo(ALL_PORTS)]);

@@ -110,6 +110,13 @@ describe('tables', () => {
     ]);
   });
 
+  test('interfaces: one that is not in XDP mode says why', async () => {
+    cli.state.interfaceStates = [interfaceState({ mode: 'tc', modeReason: 'veth devices may carry unfinished checksums' })];
+    const lines = await cli.lines('interfaces');
+    expect(lines[1]).toMatch(/^eth1 +downstream +forwarding +tc /);
+    expect(lines[2]).toBe('eth1: tc mode, slower than XDP: veth devices may carry unfinished checksums.');
+  });
+
   test('one downstream interface: everything about it, then its counters by reason', async () => {
     cli.state.interfaceStates = [
       interfaceState({

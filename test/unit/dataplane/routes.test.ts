@@ -199,3 +199,54 @@ test('a route that absorbed what nobody wanted counts anew when somebody does', 
   routes.apply([set(1, 2)], 6);
   expect(routes.entry(routeName(1, G))?.counter).toBe(forwarding?.counter);
 });
+
+describe('routes that XDP cannot serve', () => {
+  const local = (source: number, ...outgoing: VportId[]): RouteChange => {
+    const change = set(source, ...outgoing) as Extract<RouteChange, { kind: 'set' }>;
+    return { ...change, route: { ...change.route, local: true } };
+  };
+  const expected = { group: 99, incoming: 9, copies: 2, learn: false, ttlThreshold: 0 };
+
+  test('one with a port in tc mode, and one the machine itself wants, are marked; others are not', () => {
+    const { kernel, routes } = table({ tcPorts: new Set([2]) });
+    routes.apply([set(1, 1, 2), local(2, 1, 3), set(3, 1, 3)], 0);
+    expect(written(kernel, 1)).toEqual(abi.route({ ...expected, counter: 0, viaTc: true }));
+    expect(written(kernel, 2)).toEqual(abi.route({ ...expected, counter: 1, group: 98, viaTc: true, local: true }));
+    expect(written(kernel, 3)).toEqual(abi.route({ ...expected, counter: 2, group: 98 }));
+  });
+
+  test('the mode of the incoming port does not matter: only who can send does', () => {
+    const { kernel, routes } = table({ tcPorts: new Set([9]) });
+    routes.apply([set(1, 1, 2)], 0);
+    expect(written(kernel, 1)).toEqual(abi.route({ ...expected, counter: 0 }));
+  });
+
+  test('when a port changes its mode its routes are written again, and keep counter, age and serial number', () => {
+    const tcPorts = new Set<VportId>();
+    const { kernel, routes, events } = table({ tcPorts });
+    routes.apply(many(3000, (source) => (source % 2 === 0 ? set(source, 1, 2) : set(source, 1))), 7);
+    const before = routes.entry(routeName(2, G));
+    for (const change of ['add', 'delete'] as const) {
+      tcPorts[change](2);
+      let pieces = 0;
+      for (const piece of routes.misplaced()) {
+        expect(piece.length).toBeLessThanOrEqual(1024);
+        expect(routes.apply(piece, 100)).toEqual([]);
+        pieces++;
+      }
+      expect(pieces).toBe(2);
+      expect([...routes.misplaced()]).toEqual([]);
+      expect(written(kernel, 2)).toEqual(abi.route({ ...expected, counter: 1, group: 98, viaTc: change === 'add' }));
+    }
+    expect(routes.entry(routeName(2, G))).toEqual(before);
+    expect(events).toHaveLength(3000);
+  });
+
+  test('what goes to the machine itself alone is no stream nobody wants: it counts on when a host joins', () => {
+    const { routes } = table();
+    routes.apply([local(1)], 0);
+    const alone = routes.entry(routeName(1, G));
+    routes.apply([local(1, 2)], 5);
+    expect(routes.entry(routeName(1, G))?.counter).toBe(alone?.counter);
+  });
+});

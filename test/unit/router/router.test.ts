@@ -229,3 +229,33 @@ test('nothing happens after close', async () => {
   expect(dataplane.routes.size).toBe(0);
   expect(dataplane.sent).toEqual([]);
 });
+
+describe('the mode of a port', () => {
+  test('what the data plane says is shown; a mode that was chosen is no condition', async () => {
+    const { dataplane, router, state } = await world();
+    dataplane.attachment = { mode: 'tc', reason: 'the configuration asks for it', isFallback: false };
+    await router.portOf(LAN1)?.setLink(router.portOf(LAN1)?.link);
+    expect(state.interfaces().map(({ mode, modeReason }) => [mode, modeReason])).toEqual([
+      ['xdp', ''],
+      ['tc', 'the configuration asks for it'],
+      ['xdp', ''],
+    ]);
+    expect(state.status().conditions).toEqual([]);
+  });
+
+  test('a driver that refused XDP is a condition as long as the port is there', async () => {
+    const { dataplane, router, state, kernel } = await world();
+    dataplane.attachment = { mode: 'tc', reason: 'no XDP here', isFallback: true };
+    await router.portOf(LAN1)?.setLink(router.portOf(LAN1)?.link);
+    expect(state.status()).toMatchObject({ ready: true, conditions: ['lan1 runs in tc mode, slower than XDP: no XDP here.'] });
+    kernel.remove('lan1');
+    await settle();
+    expect(state.interfaces()[1]).toMatchObject({ mode: 'none', modeReason: '' });
+    expect(state.status().conditions.join()).not.toContain('tc mode');
+  });
+
+  test('the data plane is told the mode that is wanted and the kind of the device', async () => {
+    const { dataplane } = await world();
+    expect(dataplane.ports.get(LAN1)).toMatchObject({ mode: 'auto', kind: 'veth' });
+  });
+});
