@@ -295,7 +295,7 @@ static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_pac
 	if (!is_question(has_route, &route, port->vport))
 		return forward_skb(skb, packet, port, &route, stats);
 	if (view_skb(skb, packet, XM_PUNT_BYTES) != XM_KIND_DATA)
-		return XDP_DROP;
+		return drop(packet, stats, XM_DROP_NO_ROUTE);
 	return no_route(packet, port->vport, stats);
 }
 

@@ -102,6 +102,15 @@ test('join_groups without hosts: the application gets every packet, and nothing 
   expect(await shownInterface(daemon, 'up0')).toMatchObject({ drops: {} });
 });
 
+test('what the router itself sends is looped back to its own application as ever, and was not received', async () => {
+  const daemon = await star.start({ interfaces: [{ ...UPSTREAM, mode: 'tc', join_groups: [{ group: G }] }, { name: 'lan1', mode: 'tc' }, { name: 'lan2' }] });
+  const application = await applicationOnRouter();
+  await star.router.run(['python3', '-c', SEND, G, '10.100.0.1', '1000', '100', '50']);
+  // Not what a sender of the lab writes.
+  await eventually(async () => (await application.stats()).corrupted === 50, { what: 'the application has all of it' });
+  expect((await figures(daemon)).up0).toMatchObject({ rxPackets: 0 });
+});
+
 test('an XDP port, a tc port and an application in one route', async () => {
   const daemon = await star.start({ interfaces: [{ ...UPSTREAM, join_groups: [{ group: G }] }, { name: 'lan1' }, { name: 'lan2', mode: 'tc' }] });
   const hosts = await hostsJoin(daemon);
@@ -193,7 +202,7 @@ test('tc mode: datagrams that the sender has left uncut (UDP GSO) arrive as the 
   if (host === undefined) throw new Error('no host');
   const arrived = await star.lab.capture(host.namespace, host.interfaceName, { filter: `udp and dst host ${G}` });
   const [SEGMENTS, SEGMENT_BYTES, LAST_BYTES, TIMES] = [40, 1000, 300, 20];
-  await star.source.run(['python3', '-c', SEND_UNCUT, G, SOURCE, `${SEGMENT_BYTES}`, `${SEGMENTS * SEGMENT_BYTES + LAST_BYTES}`, `${TIMES}`]);
+  await star.source.run(['python3', '-c', SEND, G, SOURCE, `${SEGMENT_BYTES}`, `${SEGMENTS * SEGMENT_BYTES + LAST_BYTES}`, `${TIMES}`]);
   const packets = TIMES * (SEGMENTS + 1);
   const bytes = TIMES * (SEGMENTS * (SEGMENT_BYTES + 28) + LAST_BYTES + 28);
   await eventually(async () => Number((await shownFlow(daemon, G, SOURCE))?.packets) === packets, { what: 'every packet is counted' });
@@ -204,7 +213,8 @@ test('tc mode: datagrams that the sender has left uncut (UDP GSO) arrive as the 
   await eventually(async () => (await payload()) === TIMES * (SEGMENTS * SEGMENT_BYTES + LAST_BYTES), { what: 'every byte has arrived' });
 });
 
-const SEND_UNCUT = `
+/** Arguments: group, source, bytes of a segment, bytes of a datagram, how many. More than a segment is left uncut (UDP GSO). */
+const SEND = `
 import socket, sys, time
 group, source, segment, size, times = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
