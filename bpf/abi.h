@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Changes whenever the layout or the meaning of a map does. Checked against what is pinned. */
-enum xm_abi { XM_ABI_VERSION = 3 };
+enum xm_abi { XM_ABI_VERSION = 4 };
 
 enum xm_limits {
 	/* A vport is an index into xm_vports; 0 is never used, so that zeroed memory names no port. */
@@ -236,7 +236,6 @@ struct xm_meta {
 
 /* Head of a ring buffer record; the packet's first bytes follow, from the Ethernet header on. */
 struct xm_punt {
-	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u32 frame_bytes; /* of the frame as received */
 	__u32 captured_bytes; /* of it in this record */
 	__u16 vport;

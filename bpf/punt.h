@@ -62,7 +62,7 @@ static __always_inline __u32 copy_packet(__u8 *to, const struct xm_packet *packe
 	return done;
 }
 
-static __always_inline int write_punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class, __u64 now_ns,
+static __always_inline int write_punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class,
 				      struct xm_vport_counters *stats, const __u32 bytes)
 {
 	struct xm_punt *punt = bpf_ringbuf_reserve(&xm_punts, sizeof(*punt) + bytes, 0);
@@ -71,7 +71,6 @@ static __always_inline int write_punt(const struct xm_packet *packet, __u32 vpor
 		stats->punts_lost[class]++;
 		return 0;
 	}
-	punt->time_ns = now_ns;
 	punt->frame_bytes = packet->frame_bytes;
 	punt->vport = vport;
 	punt->class = class;
@@ -89,20 +88,18 @@ static __always_inline int write_punt(const struct xm_packet *packet, __u32 vpor
 static __noinline int punt(const struct xm_packet *packet, __u32 vport, enum xm_punt_class class, struct xm_vport_counters *stats,
 			   int whole)
 {
-	__u64 now_ns = bpf_ktime_get_ns();
-
 	if (class >= XM_PUNT_MAX)
 		return 0;
-	if (!policer_admits(vport, class, now_ns)) {
+	if (!policer_admits(vport, class, bpf_ktime_get_ns())) {
 		stats->punts_policed[class]++;
 		return 0;
 	}
 	/* Most are small, and the ring holds a dozen of them in the room of one large record. */
 	if (whole && packet->end - packet->data > XM_PUNT_SMALL_BYTES)
-		return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_BYTES);
+		return write_punt(packet, vport, class, stats, XM_PUNT_BYTES);
 	if (whole)
-		return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_SMALL_BYTES);
-	return write_punt(packet, vport, class, now_ns, stats, XM_PUNT_HEADER_BYTES);
+		return write_punt(packet, vport, class, stats, XM_PUNT_SMALL_BYTES);
+	return write_punt(packet, vport, class, stats, XM_PUNT_HEADER_BYTES);
 }
 
 /*

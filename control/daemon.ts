@@ -77,7 +77,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   const problem = (await router.start()).find(({ code }) => requireInterfaces || code !== 'XM_INTERFACE');
   if (problem !== undefined) throw problem;
 
-  const state = new RouterState({ router, dataplane, settings, clock: systemClock, version: productVersion() });
+  const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion() });
   const metrics = new MetricsListener({ state, log });
   closers.push(() => metrics.close());
   const config = new ConfigManager({

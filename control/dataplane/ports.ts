@@ -67,10 +67,6 @@ export class PortTable {
     return this.#inTcMode;
   }
 
-  get highestVport(): number {
-    return Math.max(0, ...this.#attached.keys());
-  }
-
   /** `moved`: the port sits on another device than before; replication slots must then be written again. */
   async set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
     if (spec.macAddress.length !== MAC_BYTES) throw noEthernetError(spec);

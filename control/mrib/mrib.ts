@@ -84,6 +84,7 @@ export class Mrib {
   /** These rules hold from now on, and no others. */
   setStaticRules(rules: readonly StaticRule[]): readonly RouteChange[] {
     const before = this.#rules;
+    if (rules.length + before.all.length === 0) return [];
     this.#rules = new StaticRules(rules);
     for (const { group } of rules) if (group.length === 32) this.#stateOf(group.address);
     const changes: RouteChange[] = [];
@@ -238,14 +239,10 @@ export class Mrib {
       const before = this.#ranges.get(name);
       if (before === undefined || !sameRoute(before, route)) changes.push({ kind: 'set', route });
     }
-    for (const [name, route] of this.#ranges) if (!next.has(name)) changes.push({ kind: 'remove', key: rangeKey(route) });
+    for (const [name, route] of this.#ranges) if (!next.has(name)) changes.push({ kind: 'remove', key: route });
     this.#ranges = next;
     return changes;
   }
-}
-
-function rangeKey({ source, group, sourceLength, groupLength }: WantedRoute): RouteKey {
-  return { source, group, sourceLength: sourceLength ?? 0, groupLength: groupLength ?? 0 };
 }
 
 type Routes = Pick<GroupState, 'star' | 'bySource'>;

@@ -36,7 +36,7 @@ export class PortSet {
     this.#byVport = new Map(this.#all.map((port) => [port.vport, port]));
     const gone = [...before.values()].filter((port) => this.#byVport.get(port.vport) !== port);
     await Promise.all(gone.map((port) => port.remove()));
-    await Promise.all(interfaces.map((entry) => this.#all.find((port) => port.name === entry.name)?.configure(entry)));
+    await Promise.all(interfaces.map((entry, i) => this.#all[i]?.configure(entry)));
   }
 }
 

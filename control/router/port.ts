@@ -3,6 +3,7 @@
  * (router side downstream, host side upstream) informed of its link and addresses. Attaching is asynchronous and one at a time; always
  * towards the newest link state. Never touches routes: what it hears of memberships goes out through `onEffects`.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { InterfaceSettings } from '../config/settings';
 import type { Dataplane, PortAttachment, PortSpec } from '../dataplane/api';
 import { XmcastError, errorText } from '../errors';
@@ -121,7 +122,7 @@ export class Port {
 
   /** From now on these settings hold; what hosts want stays. Resolves when the forwarder follows. */
   configure(settings: InterfaceSettings): Promise<void> {
-    if (settings === this.#settings) return Promise.resolve();
+    if (isDeepStrictEqual(settings, this.#settings)) return Promise.resolve();
     this.#settings = settings;
     this.#settingsChanged();
     return this.setLink(this.#link);

@@ -122,10 +122,6 @@ export class Router {
     return this.#ports.byVport(vport);
   }
 
-  get settings(): Settings {
-    return this.#settings;
-  }
-
   /** Takes the interfaces as they are and follows them from now on. Resolves with what could not be attached. */
   async start(): Promise<readonly XmcastError[]> {
     this.#options.kernel.onChanges(() => void this.#followLinks());

@@ -1,7 +1,6 @@
 /**
  * The running router as the API and the metrics see it: reads what the parts hold in memory, changes nothing.
  */
-import type { Settings } from '../config/settings';
 import type { Dataplane, RouteCounters, VportCounters } from '../dataplane/api';
 import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
 import type { FlowState, InterfaceState, MembershipState, ReportState, RouteState, StateSource, StatusState } from '../api/state-source';
@@ -18,7 +17,6 @@ const NO_ROUTE_COUNTERS: RouteCounters = {
 export interface RouterStateOptions {
   readonly router: Router;
   readonly dataplane: Dataplane;
-  readonly settings: Settings;
   readonly clock: Clock;
   readonly version: string;
 }

@@ -1,7 +1,7 @@
 /**
  * What is known from DNS about one group, and when something has to be done about it. Decides nothing.
  */
-import type { Scheduled } from '../protocol/igmp/router/deadline-queue';
+import type { Scheduled } from '../protocol/igmp/deadline-queue';
 import { formatIpv4, type Ipv4 } from '../protocol/packet/address';
 import type { SsmLimits } from './api';
 

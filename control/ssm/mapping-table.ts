@@ -2,7 +2,7 @@
  * Which sources a source-specific group has: by configuration, else by DNS with an answer that is kept for its TTL, renewed while
  * somebody asks, and used on while DNS is down. Owns the answers and when to ask again; never asks itself and never looks at a clock.
  */
-import { DeadlineQueue } from '../protocol/igmp/router/deadline-queue';
+import { DeadlineQueue } from '../protocol/igmp/deadline-queue';
 import type { SsmMapping } from '../protocol/igmp/router/api';
 import { formatIpv4, type Ipv4 } from '../protocol/packet/address';
 import { PrefixTable } from '../protocol/packet/prefix-table';

@@ -67,7 +67,7 @@ export interface TargetResult {
 
 export const OVER_KERNEL = 5;
 /** Cloning is the kernel's: this is what its helper leaves of the advantage. */
-export const TC_OVER_KERNEL = 1.5;
+export const TC_OVER_KERNEL = 1.8;
 /** The advantage over the kernel comes from replication: it is promised from here on. */
 export const OVER_KERNEL_FROM_PORTS = 4;
 export const OVER_BARE = 0.85;

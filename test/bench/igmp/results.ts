@@ -1,6 +1,7 @@
 /** The figures of one run, and what is aimed at. */
 import type { Environment } from '../peers/command-line';
 import type { RouterName } from '../peers/routers';
+import type { Target } from '../targets';
 
 export interface Cell {
   readonly router: RouterName;
@@ -22,13 +23,6 @@ export interface Cell {
   readonly residentBytes: number;
   /** Since before the first report. */
   readonly grownBytes: number;
-}
-
-export interface Target {
-  readonly what: string;
-  readonly limit: string;
-  readonly measured: string;
-  readonly met: boolean;
 }
 
 export interface Results {

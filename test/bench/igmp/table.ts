@@ -1,6 +1,7 @@
 /** The results as text: what the terminal and table.txt show. */
 import { renderTable, type Column } from '../../../control/cli/table';
 import { handled, perCpuSecond, type Cell, type Results } from './results';
+import { targetLines } from '../targets';
 
 const right = (title: string): Column => ({ title, align: 'right' });
 const COLUMNS: readonly Column[] = [
@@ -23,7 +24,7 @@ export function renderResults({ environment, cells, targets }: Results): string 
     `Linux ${kernel}, Node ${node}, ${cpus} x ${cpu}`,
     '',
     renderTable(COLUMNS, cells.map(row)),
-    ...targets.map(({ what, limit, measured, met }) => `${met ? 'met   ' : 'MISSED'} ${what}: ${measured}, aim ${limit}`),
+    ...targetLines(targets),
     '',
   ].join('\n');
 }

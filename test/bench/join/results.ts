@@ -2,6 +2,7 @@
 import type { JoinMethod } from '../../lab/zapper';
 import type { Environment } from '../peers/command-line';
 import type { RouterName } from '../peers/routers';
+import type { Target } from '../targets';
 
 export type Method = JoinMethod | 'leave';
 
@@ -21,13 +22,6 @@ export interface Spread {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
-}
-
-export interface Target {
-  readonly what: string;
-  readonly limit: string;
-  readonly measured: string;
-  readonly met: boolean;
 }
 
 export interface Results {

@@ -1,6 +1,7 @@
 /** The results as text: what the terminal and table.txt show. */
 import { renderTable, type Column } from '../../../control/cli/table';
 import { METHOD_TEXT, type Results, type Row } from './results';
+import { targetLines } from '../targets';
 
 const right = (title: string): Column => ({ title, align: 'right' });
 const COLUMNS: readonly Column[] = [
@@ -21,7 +22,7 @@ export function renderResults({ environment, version, streamPps, rows, targets }
     `IGMPv${version}; a stream of ${streamPps.toLocaleString('en')} frames a second, so a delay is seen to within ${(1000 / streamPps).toFixed(2)} ms`,
     '',
     renderTable(COLUMNS, [...rows].sort(byMethod).map(row)),
-    ...targets.map(({ what, limit, measured, met }) => `${met ? 'met   ' : 'MISSED'} ${what}: ${measured}, aim ${limit}`),
+    ...targetLines(targets),
     '',
   ].join('\n');
 }

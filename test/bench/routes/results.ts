@@ -1,6 +1,7 @@
 /** The figures of one run, what is aimed at, and both as text. */
 import type { ArrivalsAnswer, BatchAnswer, CountersAnswer, JoinsAnswer, Spread } from './protocol';
 import type { MemoryAnswer } from '../forward/protocol';
+import { targetLines, type Target } from '../targets';
 
 export interface JoinRow {
   readonly ports: number;
@@ -18,13 +19,6 @@ export interface BatchRow {
 export interface CountersRow {
   readonly routes: number;
   readonly measured: CountersAnswer;
-}
-
-export interface Target {
-  readonly what: string;
-  readonly limit: string;
-  readonly measured: string;
-  readonly met: boolean;
 }
 
 export interface Results {
@@ -72,7 +66,7 @@ export function renderResults(results: Results): string {
     `Memory in the kernel (${memory.cpus} CPUs)`,
     table(['per', 'bytes'], memoryCells(memory)),
     '',
-    ...targets.map(({ what, limit, measured, met }) => `${met ? 'met   ' : 'MISSED'} ${what}: ${measured}, aim ${limit}`),
+    ...targetLines(targets),
   ].join('\n');
 }
 

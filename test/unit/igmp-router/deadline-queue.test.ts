@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { DeadlineQueue, type Scheduled } from '../../../control/protocol/igmp/router/deadline-queue';
+import { DeadlineQueue, type Scheduled } from '../../../control/protocol/igmp/deadline-queue';
 
 function items(count: number): Scheduled[] {
   return Array.from({ length: count }, () => ({ deadlineMs: undefined, queueIndex: -1 }));

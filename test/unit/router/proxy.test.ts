@@ -31,7 +31,7 @@ async function world(config: Config, joinOnHost: JoinOnHost = () => Promise.reje
   names.forEach((name, i) => kernel.set(name, { ifindex: 10 + i, address: addressOf(name, i, 1) }));
   const settings = toSettings(config);
   const router = new Router({ settings, dataplane, kernel, clock, log: quiet, random: () => 0.5, joinOnHost });
-  const state = new RouterState({ router, dataplane, settings, clock, version: '1' });
+  const state = new RouterState({ router, dataplane, clock, version: '1' });
   await router.start();
   const run = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 10) {

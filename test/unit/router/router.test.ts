@@ -25,7 +25,7 @@ async function world(names = ['up0', 'lan1', 'lan2']) {
   kernel.set('lan1', { ifindex: 11, address: '10.1.1.1' });
   kernel.set('lan2', { ifindex: 12, address: '10.1.2.1' });
   const router = new Router({ settings: settings(...names), dataplane, kernel, clock, log: quiet });
-  const state = new RouterState({ router, dataplane, settings: settings(...names), clock, version: '1.2.3' });
+  const state = new RouterState({ router, dataplane, clock, version: '1.2.3' });
   const problems = await router.start();
   const run = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 100) {

@@ -25,6 +25,9 @@ export function settings(given: {
 }
 
 export const DNS = settings({ domain: 'ssm.example.net' });
+/** A group, and the name it is asked for by. */
+export const GROUP = '232.1.2.3';
+export const NAME = '3.2.1.232.ssm.example.net';
 
 /** Seconds stand for the TTL of every record. */
 export function records(ttlSeconds: number, ...addresses: readonly string[]): AddressRecord[] {

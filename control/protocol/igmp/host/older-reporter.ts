@@ -4,7 +4,7 @@
  */
 import type { Ipv4 } from '../../packet/address';
 import type { IgmpQuery } from '../message';
-import { DeadlineQueue, type Scheduled } from '../router/deadline-queue';
+import { DeadlineQueue, type Scheduled } from '../deadline-queue';
 import { ALL_ROUTERS } from '../wire';
 import { delayUpTo } from './delays';
 import { isNothing } from './filter';

@@ -6,7 +6,7 @@
  */
 import type { Ipv4 } from '../../packet/address';
 import { RecordType, type GroupRecord, type IgmpQuery } from '../message';
-import { DeadlineQueue, type Scheduled } from '../router/deadline-queue';
+import { DeadlineQueue, type Scheduled } from '../deadline-queue';
 import { delayUpTo } from './delays';
 import { ascending, isListenedTo, isNothing, type Filter } from './filter';
 import type { Turn } from './reporter';

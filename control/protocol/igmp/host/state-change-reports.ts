@@ -4,7 +4,7 @@
  */
 import type { Ipv4 } from '../../packet/address';
 import { RecordType, type GroupRecord } from '../message';
-import { DeadlineQueue } from '../router/deadline-queue';
+import { DeadlineQueue } from '../deadline-queue';
 import { delayBelow } from './delays';
 import { ascending, difference, isListenedTo } from './filter';
 import type { Turn } from './reporter';

@@ -5,7 +5,7 @@
  * StateChangeReports, and reset by WantedFilters when there is no such reporter any more.
  */
 import type { Ipv4 } from '../../packet/address';
-import type { Scheduled } from '../router/deadline-queue';
+import type { Scheduled } from '../deadline-queue';
 import type { Filter } from './filter';
 import { groupOf, type GroupKey } from './group-key';
 

@@ -6,7 +6,7 @@ import { formatIpv4, type Ipv4 } from '../../packet/address';
 import type { IgmpQuery } from '../message';
 import type { MembershipSnapshot, StaticGroup } from './api';
 import { effectiveRecord, noteOlderHost, type EffectiveRecord } from './compatibility';
-import { DeadlineQueue } from './deadline-queue';
+import { DeadlineQueue } from '../deadline-queue';
 import { demandOf, sameDemand } from './demand';
 import { applyRecord, extendTimers, firstExpiryMs, isEmpty, lowerGroupTimer, lowerSourceTimers } from './group-state';
 import {

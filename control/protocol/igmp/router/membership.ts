@@ -5,7 +5,7 @@
 import type { Ipv4 } from '../../packet/address';
 import type { GroupDemand } from './api';
 import type { OlderHosts } from './compatibility';
-import type { Scheduled } from './deadline-queue';
+import type { Scheduled } from '../deadline-queue';
 import { expire, isEmpty, NO_SOURCE_TIMERS, type GroupState } from './group-state';
 import { becomeIncludeHosts, type HostMemory } from './hosts';
 import type { LastMemberQueries } from './last-member-queries';
