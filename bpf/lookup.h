@@ -81,6 +81,23 @@ static __always_inline struct xm_vport_counters *vport_counters(__u32 vport)
 	return bpf_map_lookup_elem(&xm_vport_stats, &index);
 }
 
+/* Whether packets have gone by this route, on any CPU. */
+static __noinline int has_carried(__u32 counter)
+{
+	struct xm_route_counters *counters;
+	__u32 cpu, index;
+
+	for (cpu = 0; cpu < XM_MAX_CPUS; cpu++) {
+		index = cpu * xm_route_slots + counter;
+		counters = bpf_map_lookup_elem(&xm_route_stats, &index);
+		if (!counters)
+			return 0;
+		if (counters->packets)
+			return 1;
+	}
+	return 0;
+}
+
 /* Shared by all CPUs. */
 static __always_inline struct xm_route_faults *route_faults(__u32 counter)
 {

@@ -275,6 +275,13 @@ static __always_inline int forward_skb(struct __sk_buff *skb, const struct xm_pa
 	return XDP_PASS;
 }
 
+/* A later packet of the stream has gone already: better a stream that begins with that one than one out of order. */
+static __always_inline int is_overtaken(const struct xm_route *route)
+{
+	/* By (*,G) others go too. */
+	return !has_flag(route->out, XM_ROUTE_LEARN) && has_carried(counter_of(route->flow));
+}
+
 /* XDP has counted what it left to the host for its options. */
 static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_packet *packet, const struct xm_port *port,
 					    struct xm_vport_counters *stats, int is_resent)
@@ -292,6 +299,8 @@ static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_pac
 	if (reason != XM_DROP_MAX)
 		return refuse(packet, stats, reason);
 	has_route = find_route(packet->ip, &route);
+	if (is_resent && has_route && is_overtaken(&route))
+		return drop(packet, stats, XM_DROP_NO_ROUTE);
 	if (!is_question(has_route, &route, port->vport))
 		return forward_skb(skb, packet, port, &route, stats);
 	if (view_skb(skb, packet, XM_PUNT_BYTES) != XM_KIND_DATA)

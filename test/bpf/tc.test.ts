@@ -132,6 +132,19 @@ test('the first packet, sent on when its route is there, is not received twice',
   expect(forwarder.route()).toMatchObject({ packets: 1n, copies: 2n });
 });
 
+test('the first packet is not sent on when a later one has gone before it, but where others than its stream go by the route', () => {
+  forwarder.fillGroup(0, 2);
+  forwarder.setRoute(S, G, { viaTc: true });
+  forwarder.runTc(frame());
+  forwarder.resend(frame());
+  expect(forwarder.route()).toMatchObject({ packets: 1n, copies: 2n });
+  expect(forwarder.vport()).toMatchObject({ rxPackets: 1n, resentPackets: 1n, acceptedPackets: 1n });
+  expect(forwarder.drops()).toEqual({ no_route: 1 });
+  forwarder.setRoute('*', G, { viaTc: true, learn: true });
+  forwarder.resend(frame({ source: '10.100.0.77' }));
+  expect(forwarder.route()).toMatchObject({ packets: 2n });
+});
+
 test('a port that is not ours passes everything', () => {
   forwarder.removePort();
   forwarder.setRoute(S, G, { viaTc: true });
