@@ -3,6 +3,7 @@ import type { Daemon } from '../lab/daemon';
 import { eventually } from '../lab/eventually';
 import { createStar, hostAddress, type Star } from '../lab/star';
 import { frame } from '../bpf/packet';
+import { freshInterface } from './shown';
 
 jest.setTimeout(60_000);
 
@@ -25,7 +26,14 @@ test('one packet each of 1,000 new flows from a downstream host: every one goes 
   const capture = await star.lab.capture(star.source.namespace, star.source.interfaceName, { filter: 'udp and dst net 239.7.0.0/16' });
   const injector = await star.lab.injector(sender.namespace, sender.interfaceName);
   for (let i = 0; i < FLOWS; i++) await injector.send(frame({ source: hostAddress(0), group: group(i), ttl: 9, payload: 32 }));
-  await eventually(async () => (await capture.frames()).length >= FLOWS, { what: 'every first packet has arrived', timeoutMs: 10_000 });
+  const progress = async (): Promise<object> => {
+    const [lan, up] = [await freshInterface(daemon, 'lan1'), await freshInterface(daemon, 'up0')];
+    return { captured: (await capture.frames()).length, received: lan.rxPackets, punts: lan.punts, puntDrops: lan.puntDrops, drops: lan.drops, sent: up.txPackets };
+  };
+  await eventually(async () => expect(await progress()).toMatchObject({ captured: FLOWS }) ?? true, {
+    what: 'every first packet has arrived',
+    timeoutMs: 20_000,
+  });
   const arrived = (await capture.stop()).map(({ bytes }) => Buffer.from(bytes));
   expect(arrived.map((bytes) => bytes.subarray(IP_OFFSET + 16, IP_OFFSET + 20).join('.')).sort()).toEqual(Array.from({ length: FLOWS }, (_, i) => group(i)).sort());
   for (const bytes of arrived) expect(bytes[IP_OFFSET + 8]).toBe(8);
