@@ -61,6 +61,13 @@ describe('tracked', () => {
     scenario.receive(report('IS_EX()'), OTHER_HOST).after(500).receive(report('TO_IN()'), OTHER_HOST);
     scenario.expectState('nothing').expectSent().expectPublished('EXCLUDE(; )', 'nothing');
   });
+  test('the last host ends a group that was asked for because of it, and that it has answered for', () => {
+    const scenario = up().receive(report('IS_EX()')).receive(report('ALLOW(c)'), OTHER_HOST);
+    // §6.4.1: deletes what EXCLUDE mode forwards anyway, so the state does not say any more that the other host wants it.
+    scenario.receive(report('IS_EX()')).expectState('EXCLUDE(; )').expectSent();
+    scenario.receive(report('TO_IN()')).expectSent(`Q(G) @${NOW}`).receive(report('IS_IN(c)'), OTHER_HOST).expectState('EXCLUDE(c; )');
+    scenario.receive(report('BLOCK(c)'), OTHER_HOST).expectState('nothing').expectSent();
+  });
   test('a host that was silent for the Group Membership Interval is not waited for', () => {
     const scenario = up()
       .receive(report('IS_EX()'))

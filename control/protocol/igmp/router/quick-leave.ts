@@ -27,16 +27,17 @@ export function endAtOnce(membership: Membership, question: Question, turn: Turn
   const kept = new Set(left.querySources);
   const ended = question.querySources.filter((source) => !kept.has(source));
   lowerSourceTimers(membership, ended, turn.nowMs);
-  if (question.queryGroup && !left.queryGroup) lowerGroupTimer(membership, turn.nowMs);
+  // The tracked may also be the last that a question asked earlier, and not over yet, was for.
+  if (!left.queryGroup && (question.queryGroup || quickLeave === 'tracked')) lowerGroupTimer(membership, turn.nowMs);
   pass(membership, turn.nowMs);
-  return left;
+  return { ...left, queryGroup: left.queryGroup && question.queryGroup };
 }
 
 const NOTHING: Question = { querySources: [], queryGroup: false };
 
-function inDoubt(membership: Membership, { querySources, queryGroup }: Question, nowMs: number): Question {
+function inDoubt(membership: Membership, { querySources }: Question, nowMs: number): Question {
   return {
     querySources: stillWanted(membership, querySources, nowMs),
-    queryGroup: queryGroup && moreStillWanted(membership, membership.sources, nowMs),
+    queryGroup: moreStillWanted(membership, membership.sources, nowMs),
   };
 }
