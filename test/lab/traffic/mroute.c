@@ -182,6 +182,8 @@ int mroute_main(int argc, char **argv)
 		if (waiting[0].revents && !read_lines(&mrouter.lines, handle_line, &mrouter))
 			break;
 	}
+	/* First: who reads that it has finished may send at once, and the kernel forwards until the socket is closed. */
+	close(mrouter.socket);
 	puts("{\"event\":\"finished\"}");
 	return 0;
 }
