@@ -21,8 +21,8 @@ const NOTHING: CopyCounters = { packets: 0n, bytes: 0n, expected: 0n, copies: 0n
 
 interface Star {
   readonly counter: number;
-  /** Counters of the (S,G) that may still take something from it. */
-  readonly takers: Set<number>;
+  /** Counters of the (S,G) that may still take something from it. undefined: there was none yet, as with most. */
+  takers: Set<number> | undefined;
   installed: boolean;
 }
 
@@ -54,12 +54,12 @@ export class Handover {
     if (isRange(route)) return;
     const { source, group, incoming } = route;
     if (source === 0) {
-      this.#stars.set(group, { counter, takers: new Set(), installed: true });
+      this.#stars.set(group, { counter, takers: undefined, installed: true });
       return;
     }
     const star = this.#stars.get(group);
     if (star === undefined || incoming === undefined) return;
-    star.takers.add(counter);
+    (star.takers ??= new Set()).add(counter);
     this.#unsettled.set(counter, { star, key: this.#abi.newSourceKey(source, group, incoming), installedAtMs, moved: NOTHING });
   }
 
@@ -99,7 +99,7 @@ export class Handover {
 
   /** What it counted until now is shared out; what is still on its way shows only with those that take it. */
   #starRemoved(group: Ipv4, star: Star): void {
-    for (const counter of star.takers) {
+    for (const counter of star.takers ?? []) {
       const unsettled = this.#unsettled.get(counter);
       if (unsettled !== undefined) this.#moveNews(counter, unsettled);
     }
@@ -110,7 +110,7 @@ export class Handover {
   #finish(counter: number, { key, star }: Unsettled): void {
     this.#recent.delete(key);
     this.#unsettled.delete(counter);
-    star.takers.delete(counter);
+    star.takers?.delete(counter);
   }
 
   #moveNews(counter: number, unsettled: Unsettled): void {

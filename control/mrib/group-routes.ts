@@ -138,6 +138,7 @@ function onlyOne(candidates: readonly VportId[]): VportId | undefined {
   return candidates.length === 1 ? candidates[0] : undefined;
 }
 
+/** Kept for each route: an array that grew by pushes has room for sixteen more. */
 function ascending(vports: readonly VportId[]): readonly VportId[] {
-  return vports.length < 2 ? vports : [...new Set(vports)].sort((a, b) => a - b);
+  return vports.length < 2 ? vports.slice() : [...new Set(vports)].sort((a, b) => a - b);
 }

@@ -38,9 +38,10 @@ export interface GroupState {
 }
 
 const NO_SOURCES: ReadonlySet<Ipv4> = new Set();
+const NO_DEMANDS: readonly Demand[] = [];
 
 export function newGroupState(): GroupState {
-  return { demands: [], local: [], seen: undefined, star: undefined, bySource: undefined };
+  return { demands: NO_DEMANDS, local: NO_DEMANDS, seen: undefined, star: undefined, bySource: undefined };
 }
 
 export function isUseless({ demands, local, seen, star, bySource }: GroupState): boolean {
