@@ -16,7 +16,9 @@ std::shared_ptr<PollWatcher> PollWatcher::start(Napi::Env env, std::shared_ptr<F
   const std::shared_ptr<PollWatcher> watcher(new PollWatcher(std::move(fd), std::move(onReadable)));
   const int error = uv_poll_init(loop, &watcher->handle_, watcher->fd_->number());
   if (error < 0) fail(-error, "watch a socket");
-  watcher->handle_.data = watcher.get();
+  uv_timer_init(loop, &watcher->timer_);
+  watcher->handle_.data = watcher->timer_.data = watcher.get();
+  watcher->open_ = 2;
   watcher->self_ = watcher;
   napi_add_async_cleanup_hook(env, onEnvironmentEnd, watcher.get(), &watcher->hook_);
   uv_poll_start(&watcher->handle_, UV_READABLE, onPoll);
@@ -28,6 +30,18 @@ void PollWatcher::close() {
   closing_ = true;
   uv_poll_stop(&handle_);
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_), onClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), onClosed);
+}
+
+void PollWatcher::pause(uint64_t milliseconds) {
+  if (closing_) return;
+  uv_poll_stop(&handle_);
+  uv_timer_start(&timer_, onPauseOver, milliseconds, 0);
+}
+
+void PollWatcher::onPauseOver(uv_timer_t* timer) {
+  auto* watcher = static_cast<PollWatcher*>(timer->data);
+  if (!watcher->closing_) uv_poll_start(&watcher->handle_, UV_READABLE, onPoll);
 }
 
 // A pending socket error (netlink overrun, interface down) makes libuv report EBADF and stop the handle, though the socket is
@@ -36,11 +50,13 @@ void PollWatcher::onPoll(uv_poll_t* handle, int status, int) {
   auto* watcher = static_cast<PollWatcher*>(handle->data);
   const std::shared_ptr<PollWatcher> alive = watcher->self_;
   watcher->onReadable_();
-  if (status < 0 && !watcher->closing_) uv_poll_start(handle, UV_READABLE, onPoll);
+  if (status < 0 && !watcher->closing_ && !uv_is_active(reinterpret_cast<uv_handle_t*>(&watcher->timer_)))
+    uv_poll_start(handle, UV_READABLE, onPoll);
 }
 
 void PollWatcher::onClosed(uv_handle_t* handle) {
   auto* watcher = static_cast<PollWatcher*>(handle->data);
+  if (--watcher->open_ > 0) return;
   const std::shared_ptr<PollWatcher> last = std::move(watcher->self_);
   // The callback may own the watcher in turn: let go of both, or neither is ever freed.
   watcher->onReadable_ = nullptr;

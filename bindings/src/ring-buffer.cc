@@ -11,6 +11,12 @@ namespace xmcast {
 namespace {
 
 constexpr uint32_t DEFAULT_MAX_BATCH = 256;
+// More often than that, waking up costs more than what is done with the records; so they gather for a millisecond, as in a
+// network driver that moderates its interrupts. A few that come together are never kept waiting.
+constexpr uint64_t HURRY_NS = 200'000;
+constexpr uint32_t HURRIED_DRAINS = 16;
+constexpr uint64_t GATHER_MS = 1;
+constexpr size_t WORTH_GATHERING = 8;
 // From the callback of a record: it was taken, no more now.
 constexpr int STOP = -ECANCELED;
 
@@ -54,8 +60,19 @@ void RingBufferDrain::drain() {
   if (closed_) return;
   ring_buffer__consume(ring_.get());
   if (ends_.empty()) return;
+  moderate(ends_.size());
   Napi::HandleScope scope(env_);
   reportThrown(env_, [&] { onRecords_.MakeCallback(env_.Global(), {takeRecords()}, context_); });
+}
+
+// What is left in the ring by a full batch is read at once: nothing is gained by waiting for more.
+void RingBufferDrain::moderate(size_t records) {
+  const uint64_t nowNs = uv_hrtime();
+  const bool wasGathered = hurried_ >= HURRIED_DRAINS;
+  const bool goesOn = wasGathered ? records >= WORTH_GATHERING : nowNs - lastDrainNs_ < HURRY_NS;
+  hurried_ = goesOn ? hurried_ + (wasGathered ? 0 : 1) : 0;
+  lastDrainNs_ = nowNs;
+  if (hurried_ >= HURRIED_DRAINS && records < maxBatch_) watcher_->pause(GATHER_MS);
 }
 
 int RingBufferDrain::onRecord(void* self, void* data, size_t size) {

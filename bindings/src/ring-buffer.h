@@ -27,6 +27,7 @@ class RingBufferDrain : public std::enable_shared_from_this<RingBufferDrain> {
   RingBufferDrain(Napi::Env env, std::shared_ptr<MapHandle> map, Napi::Function onRecords, uint32_t maxBatch);
 
   void drain();
+  void moderate(size_t records);
   static int onRecord(void* self, void* data, size_t size);
   Napi::Array takeRecords();
 
@@ -40,6 +41,9 @@ class RingBufferDrain : public std::enable_shared_from_this<RingBufferDrain> {
   std::vector<uint8_t> bytes_;
   std::vector<size_t> ends_;
   std::shared_ptr<PollWatcher> watcher_;
+  // When the ring was last read, and how often in a row it was soon after the time before.
+  uint64_t lastDrainNs_ = 0;
+  uint32_t hurried_ = 0;
   bool closed_ = false;
 };
 

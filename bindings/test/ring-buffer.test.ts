@@ -67,6 +67,22 @@ test('a record is a copy of what the program wrote, nothing more', async () => {
   expect(record.buffer.byteLength).toBe(8);
 });
 
+test('records that follow each other in a hurry are gathered, in order, and none waits for others that do not come', async () => {
+  const batches: number[][] = [];
+  const reader = new RingBufferReader(events, (records) => batches.push(records.map((record) => readU32(record))));
+  const COUNT = 2000;
+  for (let sent = 0; sent < COUNT; sent += 1) {
+    emit(1);
+    await turnsOfTheEventLoop(1);
+  }
+  const received = (): number => batches.reduce((sum, batch) => sum + batch.length, 0);
+  const deadline = Date.now() + 5000;
+  while (received() < COUNT && Date.now() < deadline) await turnsOfTheEventLoop(1);
+  reader.close();
+  expect(batches.flat()).toEqual(Array.from({ length: COUNT }, (_, index) => index));
+  expect(batches.length).toBeLessThan(COUNT);
+});
+
 test('what JavaScript is late for waits in the ring', async () => {
   const received: number[] = [];
   const reader = new RingBufferReader(events, (records) => received.push(...records.map((record) => readU32(record))), { maxBatch: 10 });
