@@ -3,12 +3,14 @@
  *
  *     source ── up0 [xmcastd] lan1 ── up [igmpproxy] down ── viewer
  *                             lan2 ── up [smcroute]  down ── viewer
+ *                             lan3 ── up [FRR]       down ── viewer
  */
 import { Daemon } from '../lab/daemon';
 import { eventually } from '../lab/eventually';
 import type { Host } from '../lab/host';
 import { Lab } from '../lab/lab';
 import type { Namespace } from '../lab/namespace';
+import { Frr } from '../lab/peers/frr';
 import { Igmpproxy } from '../lab/peers/igmpproxy';
 import { Smcroute } from '../lab/peers/smcroute';
 import type { FlowStats, Receiver } from '../lab/receiver';
@@ -19,6 +21,7 @@ jest.setTimeout(60_000);
 
 const PROXIED = '239.2.1.1';
 const STATIC = '232.2.2.2';
+const PIM_JOINED = '232.2.3.3';
 const COUNT = 1000;
 
 let lab: Lab;
@@ -27,6 +30,7 @@ let source: Host;
 let router: Namespace;
 let proxied: Device;
 let joining: Device;
+let pim: Device;
 
 beforeAll(async () => {
   lab = await Lab.create('iop-below');
@@ -34,7 +38,8 @@ beforeAll(async () => {
   source = await lab.host('source', { address: `${SOURCE}/24`, to: [router, 'up0', '10.100.0.1/24'] });
   proxied = await deviceBelow(1, 'igmpproxy');
   joining = await deviceBelow(2, 'smcroute');
-  daemon = await Daemon.start(lab, router, { interfaces: [{ name: 'up0', upstream: true }, { name: 'lan1' }, { name: 'lan2' }] });
+  pim = await deviceBelow(3, 'frr');
+  daemon = await Daemon.start(lab, router, { interfaces: [{ name: 'up0', upstream: true }, { name: 'lan1' }, { name: 'lan2' }, { name: 'lan3' }] });
 });
 afterAll(async () => lab?.close());
 
@@ -92,4 +97,16 @@ test('smcroute: a join of one source makes us forward that source, its end is a 
   await arrives(STATIC, await lab.receiver(joining.viewer, { joins: [STATIC] }));
   await smcroute.stop();
   await eventually(async () => (await membersOn(2)).length === 0, { what: 'the leave has come through', timeoutMs: 10_000 });
+});
+
+test('FRR: what it asks for as a host, of one source, we forward, and it sends it on; its end is a leave', async () => {
+  const frr = await Frr.start(lab, pim.device, { interfaces: [{ name: 'up', pim: true, igmp: {} }, { name: 'down', pim: true, igmp: {} }] });
+  await frr.joinAndForward({ incoming: 'up', outgoing: 'down', source: SOURCE, group: PIM_JOINED });
+  await eventually(async () => (await membersOn(3)).includes(PIM_JOINED), { what: 'its report has reached us' });
+  expect(await shownMemberships(daemon, 'lan3')).toMatchObject([
+    { group: PIM_JOINED, filterMode: 'FILTER_MODE_INCLUDE', sources: [{ source: SOURCE, forwarded: true }] },
+  ]);
+  await arrives(PIM_JOINED, await lab.receiver(pim.viewer, { joins: [PIM_JOINED] }));
+  await frr.stop();
+  await eventually(async () => (await membersOn(3)).length === 0, { what: 'its kernel leaves when it is gone', timeoutMs: 10_000 });
 });

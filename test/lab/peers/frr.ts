@@ -30,6 +30,13 @@ export interface FrrInterface {
   readonly pim?: boolean;
 }
 
+export interface FrrStaticStream {
+  readonly incoming: string;
+  readonly outgoing: string;
+  readonly source: string;
+  readonly group: string;
+}
+
 export interface FrrOptions {
   readonly interfaces: readonly FrrInterface[];
   /** One of its own addresses: it is the rendezvous point of all groups then. Default: none, and only source-specific groups flow. */
@@ -88,6 +95,15 @@ export class Frr {
     });
   }
 
+  /**
+   * Asks for the stream at an interface as a host does, and sends it on: what a static route and a static member are to FRR. It takes neither
+   * from its file, which it reads before it knows its interfaces.
+   */
+  async joinAndForward({ incoming, outgoing, source, group }: FrrStaticStream): Promise<void> {
+    const commands = ['configure terminal', `interface ${incoming}`, `ip igmp join ${group} ${source}`, `ip mroute ${outgoing} ${group} ${source}`];
+    await vtysh(this.#directory, 'pimd', ...commands);
+  }
+
   /** How many groups it knows members of, all interfaces together. */
   async groupCount(): Promise<number> {
     return (await this.show<{ readonly totalGroups: number }>('ip igmp groups')).totalGroups;
@@ -139,8 +155,8 @@ async function answers(child: LabProcess, directory: string): Promise<void> {
   if (child.hasExited) throw new Error(`${child.describeEnd()}; stdout: ${child.stdout.slice(-2000)}`);
 }
 
-function vtysh(directory: string, daemon: string, command: string): Promise<string> {
-  return run(['vtysh', '--vty_socket', directory, '-d', daemon, '-c', command], { timeoutMs: 120_000 });
+function vtysh(directory: string, daemon: string, ...commands: readonly string[]): Promise<string> {
+  return run(['vtysh', '--vty_socket', directory, '-d', daemon, ...commands.flatMap((command) => ['-c', command])], { timeoutMs: 120_000 });
 }
 
 function configuration(namespace: Namespace, { interfaces, rendezvousPoint }: FrrOptions): string {
