@@ -135,6 +135,8 @@ export class BpfLink {
   readonly id: number;
   /** ifindex the link holds, 0 when its device is gone (XDP and tcx links). */
   readonly ifindex: number;
+  /** Of the program that runs now. */
+  readonly programId: number;
   update(program: BpfProgram): Promise<void>;
   pin(path: string): void;
   unpin(): void;
@@ -150,6 +152,18 @@ export interface TcFilterPlace { readonly ifindex: number; readonly priority: nu
 export function attachTcFilter(program: BpfProgram, place: TcFilterPlace): Promise<void>;
 /** Resolves with whether there was one. The qdisc stays: others may use it. */
 export function detachTcFilter(place: TcFilterPlace): Promise<boolean>;
+/** Resolves with the id of its program, 0 when there is none. */
+export function queryTcFilter(place: TcFilterPlace): Promise<number>;
+
+/**
+ * IFF_ALLMULTI as an administrator sets it: stays when the process ends. Resolves with whether that has changed anything. On a worker
+ * thread, like the other two: they wait for the lock of the kernel's network configuration.
+ */
+export function setAllMulticast(ifindex: number, on: boolean): Promise<boolean>;
+/** Whether the device now does this ("rx-lro", "rx-gro-hw", … as "ethtool -k" calls it in its netlink form). false where it cannot. */
+export function queryFeature(ifindex: number, feature: string): Promise<boolean>;
+/** Resolves with whether that has changed anything: not where the driver has it fixed, or does not know it. */
+export function setFeature(ifindex: number, feature: string, on: boolean): Promise<boolean>;
 
 export class BpfObject {
   private constructor();

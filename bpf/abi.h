@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Changes whenever the layout or the meaning of a map does. Checked against what is pinned. */
-enum xm_abi { XM_ABI_VERSION = 4 };
+enum xm_abi { XM_ABI_VERSION = 5 };
 
 enum xm_limits {
 	/* A vport is an index into xm_vports; 0 is never used, so that zeroed memory names no port. */
@@ -88,6 +88,20 @@ struct xm_vport {
 	__u8 pad;
 	__u8 mac[6];
 	__u8 pad2[2];
+};
+
+/* What the controller has changed of a device, and changes back when the port is no port any more. */
+enum xm_undo {
+	XM_UNDO_ALLMULTI = 1, /* IFF_ALLMULTI was off */
+	XM_UNDO_LRO = 2, /* receive offloads that were on */
+	XM_UNDO_GRO_HW = 4,
+};
+
+/* What the next controller needs to know of a port, by vport. No program reads it. */
+struct xm_port_record {
+	__u32 ifindex; /* 0: no port */
+	__u32 undo; /* enum xm_undo */
+	char name[16];
 };
 
 struct xm_route_key {

@@ -40,6 +40,14 @@ struct {
 	__type(value, struct xm_vport);
 } xm_vports SEC(".maps");
 
+/* vport -> what the next controller needs to know of it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XM_MAX_VPORTS);
+	__type(key, __u32);
+	__type(value, struct xm_port_record);
+} xm_port_records SEC(".maps");
+
 /* (S,G) and (*,G) -> route: all of them. Set at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -130,6 +138,18 @@ struct {
 	__type(value, struct xm_route_faults);
 } xm_route_fault_stats SEC(".maps");
 
+/*
+ * Route -> what the controller adds to its counters: what has been counted elsewhere, or, as in a word that wraps, what belongs to
+ * another route. No program reads it. Set at load.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct xm_route_counters);
+} xm_route_moved SEC(".maps");
+
 /* CPU * XM_MAX_VPORTS + vport. Set at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -167,10 +187,13 @@ struct xm_cpu {
  */
 struct xm_cpu xm_cpus[XM_MAX_CPUS];
 
-/* Id of the ingress program, so that the failures of others are not taken for ours. */
+/*
+ * Ids of the ingress programs, so that the failures of others are not taken for ours: while one takes the place of the other there are
+ * two.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, __u32);
 } xm_self SEC(".maps");

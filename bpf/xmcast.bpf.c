@@ -34,6 +34,7 @@ const enum xm_route_iif *const xm_abi_route_iif;
 const enum xm_route_bits *const xm_abi_route_bits;
 const enum xm_route_index *const xm_abi_route_index;
 const struct xm_route_faults *const xm_abi_route_faults;
+const enum xm_undo *const xm_abi_undo;
 
 static __always_inline int write_metadata(struct xdp_md *ctx, const struct xm_meta *values)
 {

@@ -122,18 +122,25 @@ static __always_inline void settle_batch(struct xm_cpu *cpu, int sent)
 	stats->drops[XM_DROP_XMIT] += count - taken;
 }
 
+static __always_inline int is_ingress(const struct bpf_prog *program, __u32 place)
+{
+	__u32 *id = bpf_map_lookup_elem(&xm_self, &place);
+
+	return id && program->aux->id == *id;
+}
+
 static __always_inline void note_redirect_error(const struct bpf_prog *program)
 {
-	__u32 only = 0;
-	__u32 *self = bpf_map_lookup_elem(&xm_self, &only);
 	struct xm_vport_counters *stats;
 	struct xm_route_faults *faults;
 	struct xm_cpu *cpu = this_cpu();
 
-	if (!self || program->aux->id != *self)
+	/* While one observer takes the place of the other both are called: the first one counts. */
+	if (!cpu->inflight_vport || (!is_ingress(program, 0) && !is_ingress(program, 1)))
 		return;
 	faults = route_faults(cpu->inflight_counter);
 	stats = vport_counters(cpu->inflight_vport);
+	cpu->inflight_vport = 0;
 	if (faults)
 		__sync_fetch_and_add(&faults->redirect_errors, 1);
 	if (stats)

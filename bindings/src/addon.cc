@@ -1,5 +1,6 @@
 #include "addon.h"
 
+#include "device.h"
 #include "file-lock.h"
 #include "libbpf-log.h"
 #include "link.h"
@@ -30,6 +31,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   FileLock::define(env, exports);
   defineSystem(env, exports);
   defineTcFilter(env, exports);
+  defineDevice(env, exports);
   return exports;
 }
 

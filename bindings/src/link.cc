@@ -73,6 +73,7 @@ void BpfLink::define(Napi::Env env, Napi::Object exports) {
                                                      StaticMethod<&BpfLink::attach>("attach"),
                                                      InstanceAccessor<&BpfLink::id>("id"),
                                                      InstanceAccessor<&BpfLink::ifindex>("ifindex"),
+                                                     InstanceAccessor<&BpfLink::programId>("programId"),
                                                      InstanceMethod<&BpfLink::update>("update"),
                                                      InstanceMethod<&BpfLink::detach>("detach"),
                                                      InstanceMethod<&BpfLink::pin>("pin"),
@@ -128,6 +129,14 @@ Napi::Value BpfLink::ifindex(const Napi::CallbackInfo& info) {
     const auto& link = link_.require("read the interface of a closed link");
     return Napi::Number::New(info.Env(),
                              ifindexOf(readInfo(link->number(), "read the info of link " + std::to_string(link->id))));
+  });
+}
+
+Napi::Value BpfLink::programId(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& link = link_.require("read the program of a closed link");
+    const std::string operation = "read the info of link " + std::to_string(link->id);
+    return Napi::Number::New(info.Env(), readInfo(link->number(), operation).prog_id);
   });
 }
 

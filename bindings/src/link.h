@@ -35,6 +35,7 @@ class BpfLink : public Napi::ObjectWrap<BpfLink> {
 
   Napi::Value id(const Napi::CallbackInfo& info);
   Napi::Value ifindex(const Napi::CallbackInfo& info);
+  Napi::Value programId(const Napi::CallbackInfo& info);
   Napi::Value update(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   void pin(const Napi::CallbackInfo& info);

@@ -67,6 +67,15 @@ bool detach(const FilterPlace& place) {
   return true;
 }
 
+uint32_t programAt(const FilterPlace& place) {
+  const bpf_tc_hook hook = ingressOf(place);
+  bpf_tc_opts options = optionsFor(place);
+  const int error = bpf_tc_query(&hook, &options);
+  if (error == -ENODEV || error == -EINVAL || error == -ENOENT) return 0;
+  if (error < 0) fail(-error, describe("query", place));
+  return options.prog_id;
+}
+
 Napi::Value attachTcFilter(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     const auto program = BpfProgram::argument(info[0]);
@@ -86,11 +95,21 @@ Napi::Value detachTcFilter(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value queryTcFilter(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    const FilterPlace place = placeArgument(info[0]);
+    auto id = std::make_shared<uint32_t>(0);
+    return runAsync(
+        info.Env(), [place, id] { *id = programAt(place); }, [id](Napi::Env env) { return Napi::Number::New(env, *id); });
+  });
+}
+
 }  // namespace
 
 void defineTcFilter(Napi::Env env, Napi::Object exports) {
   exports.Set("attachTcFilter", Napi::Function::New<attachTcFilter>(env, "attachTcFilter"));
   exports.Set("detachTcFilter", Napi::Function::New<detachTcFilter>(env, "detachTcFilter"));
+  exports.Set("queryTcFilter", Napi::Function::New<queryTcFilter>(env, "queryTcFilter"));
 }
 
 }  // namespace xmcast

@@ -1,0 +1,10 @@
+// Settings of network devices that outlive the process: IFF_ALLMULTI by rtnetlink, features by ethtool.
+#pragma once
+
+#include <napi.h>
+
+namespace xmcast {
+
+void defineDevice(Napi::Env env, Napi::Object exports);
+
+}  // namespace xmcast
