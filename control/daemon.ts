@@ -30,14 +30,24 @@ export interface DaemonOptions {
   readonly bpfObjectPath: string;
   /** Fail when a configured interface does not exist, instead of waiting for it. */
   readonly requireInterfaces: boolean;
+  /** Begin with nothing, whatever a daemon before has left forwarding. */
+  readonly flush: boolean;
+  /** Somebody has asked by the API for the end of the daemon; what it leaves behind is decided. */
+  readonly onStopRequested: () => void;
   readonly log: Logger;
 }
 
 export interface Daemon {
   /** The file once more; what came of it is in the log. Never rejects. */
   reload(): Promise<void>;
-  /** Idempotent. Forwarding ends: the programs are detached and every pin is removed. */
+  /** Idempotent. Forwarding goes on where dataplane.keep_on_stop says so, else the programs are detached and every pin is removed. */
   close(): Promise<void>;
+}
+
+/** Whether forwarding outlives the daemon. */
+interface Afterlife {
+  keepOnStop: boolean;
+  isDetaching: boolean;
 }
 
 type Closer = () => Promise<void> | void;
@@ -63,7 +73,10 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   checkPrivileges();
   const upcalls = new Upcalls();
   const dataplane = await openDataplane(options, settings, upcalls);
-  closers.push(() => dataplane.close());
+  // A start that fails leaves what it found, and nothing of its own.
+  const afterlife: Afterlife = { keepOnStop: settings.dataplane.keepOnStop && dataplane.takenOver !== undefined, isDetaching: false };
+  const keep = (): boolean => afterlife.keepOnStop && !afterlife.isDetaching;
+  closers.push(() => dataplane.close({ keep: keep() }));
   const kernel = new KernelView({ openSocket: (socket) => new NetlinkSocket(socket) });
   closers.push(() => kernel.close());
   kernel.onError((error) => log.error({ code: error.code, hint: error.hint }, error.message));
@@ -71,7 +84,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   checkInterfaces(options, settings, kernel);
 
   const router = new Router({ settings, dataplane, kernel, clock: systemClock, log });
-  closers.push(() => router.close());
+  closers.push(() => router.close({ keep: keep() }));
   upcalls.open(router);
   // An interface that vanished just now is one that may return, as if it had never been there.
   const problem = (await router.start()).find(({ code }) => requireInterfaces || code !== 'XM_INTERFACE');
@@ -86,16 +99,21 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     openStore: options.openStore,
     file: starting.file,
     readFile: rereadConfigFile,
-    router: new Followers(settings, { router, metrics, log }),
+    router: new Followers(settings, { router, metrics, log, afterlife }),
     interfaceExists: (name) => kernel.link(name) !== undefined,
     clock: systemClock,
     log,
   });
   closers.push(() => config.close());
-  const api = await startApiServer({ socketPath: settings.api.socketPath, state, config, log });
+  const detach = (): void => {
+    afterlife.isDetaching = true;
+    options.onStopRequested();
+  };
+  const api = await startApiServer({ socketPath: settings.api.socketPath, state, config, detach, log });
   closers.push(() => api.close());
   await metrics.follow(settings.metrics);
   closers.push(() => void sdNotify('STOPPING=1'));
+  afterlife.keepOnStop = settings.dataplane.keepOnStop;
   sdNotify('READY=1');
   log.info({ socket: settings.api.socketPath, interfaces: settings.interfaces.map(({ name }) => name) }, 'xmcastd is ready');
   return config;
@@ -114,18 +132,25 @@ async function reload(config: ConfigManager, log: Logger): Promise<void> {
   }
 }
 
+interface FollowingRooms {
+  readonly router: Router;
+  readonly metrics: MetricsListener;
+  readonly log: Logger;
+  readonly afterlife: Afterlife;
+}
+
 /** What follows a changed configuration: all of it or none. */
 class Followers implements Reconfigurable {
-  readonly #rooms: { readonly router: Router; readonly metrics: MetricsListener; readonly log: Logger };
+  readonly #rooms: FollowingRooms;
   #settings: Settings;
 
-  constructor(settings: Settings, rooms: { readonly router: Router; readonly metrics: MetricsListener; readonly log: Logger }) {
+  constructor(settings: Settings, rooms: FollowingRooms) {
     this.#settings = settings;
     this.#rooms = rooms;
   }
 
   async reconfigure(settings: Settings): Promise<void> {
-    const { router, metrics, log } = this.#rooms;
+    const { router, metrics, log, afterlife } = this.#rooms;
     // First of all what may fail for reasons outside, such as an address in use.
     await metrics.follow(settings.metrics);
     try {
@@ -135,6 +160,7 @@ class Followers implements Reconfigurable {
       throw error;
     }
     log.level = settings.logLevel;
+    afterlife.keepOnStop = settings.dataplane.keepOnStop;
     this.#settings = settings;
   }
 }
@@ -156,7 +182,7 @@ class Upcalls {
   }
 }
 
-function openDataplane({ bpfObjectPath, log }: DaemonOptions, settings: Settings, upcalls: Upcalls): Promise<BpfDataplane> {
+function openDataplane({ bpfObjectPath, flush, log }: DaemonOptions, settings: Settings, upcalls: Upcalls): Promise<BpfDataplane> {
   return BpfDataplane.open({
     objectPath: bpfObjectPath,
     pinPath: settings.dataplane.pinPath,
@@ -165,6 +191,7 @@ function openDataplane({ bpfObjectPath, log }: DaemonOptions, settings: Settings
     // A configuration that comes later may have any number of interfaces.
     ports: MAX_INTERFACES,
     policers: settings.dataplane.policers,
+    flush,
     onPunts: (batch) => upcalls.punted(batch),
     onRoom: () => upcalls.roomMade(),
     onTrouble: (message) => log.error({}, message),

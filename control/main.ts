@@ -13,6 +13,7 @@ import { loadConfigFile } from './config/load';
 import { RevisionStore, type RevisionStoreOptions } from './config/revision-store';
 import { startingConfig } from './config/starting-config';
 import { startDaemon, type Daemon } from './daemon';
+import { detachForwarder } from './dataplane/detach';
 import { ERROR_CODES, XmcastError } from './errors';
 import { bpfObjectPath, productVersion } from './paths';
 
@@ -22,6 +23,9 @@ interface Arguments {
   readonly check: boolean;
   readonly requireInterfaces: boolean;
   readonly bpfObject: string;
+  readonly flush: boolean;
+  readonly detach: boolean;
+  readonly pinPath?: string;
 }
 
 const DEFAULT_STATE_DIR = '/var/lib/xmcast';
@@ -36,6 +40,9 @@ function parseArguments(argv: readonly string[]): Arguments {
     .option('--check', 'check the configuration file and exit', false)
     .option('--require-interfaces', 'fail when a configured interface does not exist, instead of waiting for it', false)
     .option('--bpf-object <file>', 'eBPF object to load', bpfObjectPath())
+    .option('--flush', 'begin with nothing, whatever a daemon before this one has left forwarding', false)
+    .option('--detach', 'when no daemon runs: end what one has left forwarding, remove every trace of it, and exit', false)
+    .option('--pin-path <folder>', 'with --detach: its dataplane.pin_path, instead of a configuration')
     .version(productVersion())
     .addHelpText('after', '\nExit status: 0 stopped by a signal; otherwise the status of the error, see docs/errors.md.\nExamples: xmcastd --config xmcast.yaml --check\n          xmcastd --state-dir /var/lib/xmcast')
     .exitOverride();
@@ -57,11 +64,13 @@ async function run(options: Arguments): Promise<void> {
     lock: (folder) => new FileLock(folder),
     log,
   };
+  if (options.detach) return detach(options, state, log);
   const begin = async (): Promise<Daemon> => {
     const starting = await startingConfig(options.config, state);
     log.level = toSettings(starting.running.config).logLevel;
-    const { requireInterfaces, bpfObject: bpfObjectPath } = options;
-    return startDaemon({ starting, openStore: () => RevisionStore.open(state), bpfObjectPath, requireInterfaces, log });
+    const { requireInterfaces, flush, bpfObject: bpfObjectPath } = options;
+    const onStopRequested = (): void => void process.kill(process.pid, 'SIGTERM');
+    return startDaemon({ starting, openStore: () => RevisionStore.open(state), bpfObjectPath, requireInterfaces, flush, onStopRequested, log });
   };
   let starting: Promise<Daemon> | undefined;
   // First of all: a signal that comes in the middle of the start must leave as little behind as one that comes later.
@@ -69,6 +78,14 @@ async function run(options: Arguments): Promise<void> {
   process.on('SIGHUP', () => void starting?.then((daemon) => daemon.reload()).catch(() => undefined));
   starting = begin();
   await starting;
+}
+
+async function detach({ config, pinPath }: Arguments, state: RevisionStoreOptions, log: Logger): Promise<void> {
+  const starting = pinPath === undefined ? await startingConfig(config, state) : undefined;
+  await starting?.store?.close();
+  const path = pinPath ?? toSettings(starting?.running.config ?? {}).dataplane.pinPath;
+  const names = await detachForwarder(path, (message) => log.error({}, message));
+  process.stdout.write(`${path}: ${names.length === 0 ? 'nothing was forwarding' : `detached from ${names.join(', ')}`}\n`);
 }
 
 async function check(file: string | undefined): Promise<void> {

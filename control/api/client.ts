@@ -67,6 +67,10 @@ export class ApiClient {
     return this.call(systemServiceDefinition.getStatus, {});
   }
 
+  detach(): Promise<xmcast.v1.DetachResponse.$Properties> {
+    return this.call(systemServiceDefinition.detach, {});
+  }
+
   listInterfaces(filter: Without<xmcast.v1.ListInterfacesRequest.$Properties>): Promise<xmcast.v1.Interface.$Properties[]> {
     return this.#all(async (pageSize, pageToken) => {
       const page = await this.call(stateServiceDefinition.listInterfaces, { ...filter, pageSize, pageToken });

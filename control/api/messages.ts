@@ -7,7 +7,7 @@ import { formatIpv4, formatPrefix, type Ipv4 } from '../protocol/packet/address'
 import type { IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { QuerierSnapshot } from '../protocol/igmp/router/api';
 import { groupText, sourceText } from './route-text';
-import type { FlowState, InterfaceState, ReportState, RouteState, StatusState } from './state-source';
+import type { FlowState, InterfaceState, ReportState, RouteState, StatusState, TakeoverState } from './state-source';
 import { toWire, toWireMap } from './u64';
 import { toWireTime } from './wire-time';
 
@@ -27,6 +27,11 @@ export const FILTER_MODE = {
   exclude: Membership.FilterMode.FILTER_MODE_EXCLUDE,
 } as const;
 
+function takeoverMessage(state: TakeoverState): xmcast.v1.TakeoverStatus.$Properties {
+  const { ports, routes, staleRoutes, unclaimedMemberships, holdEndsAtMs } = state;
+  return { ports, routes, staleRoutes, unclaimedMemberships, ...(holdEndsAtMs === undefined ? {} : { holdEndTime: toWireTime(holdEndsAtMs) }) };
+}
+
 export function statusMessage(state: StatusState): xmcast.v1.GetStatusResponse.$Properties {
   return {
     version: state.version,
@@ -43,6 +48,8 @@ export function statusMessage(state: StatusState): xmcast.v1.GetStatusResponse.$
     conditions: [...state.conditions],
     membershipBudgetUsed: state.membershipBudget.used,
     membershipBudgetLimit: state.membershipBudget.limit,
+    ...(state.takeover === undefined ? {} : { takeover: takeoverMessage(state.takeover) }),
+    repairs: Object.fromEntries([...state.repairs].map(([kind, count]) => [kind, toWire(count)])),
   };
 }
 

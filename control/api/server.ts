@@ -29,6 +29,8 @@ export interface ApiServerOptions {
   readonly state: StateSource;
   /** Without it there is no ConfigService. */
   readonly config?: ConfigControl;
+  /** Forwarding ends, and the daemon; begun when it returns. */
+  readonly detach?: () => void;
   readonly log: Log;
 }
 
@@ -45,10 +47,10 @@ export interface ApiServer {
 
 /** Rejects with XmcastError when the socket cannot be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { socketPath, state, config, log } = options;
+  const { socketPath, state, config, detach, log } = options;
   let stopping = false;
   const health = new Health(() => state.status().ready);
-  const server = createGrpcServer({ state, config, log }, health, () => stopping);
+  const server = createGrpcServer({ state, config, detach, log }, health, () => stopping);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
   let listener: UnixListener;
@@ -76,17 +78,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 interface Served {
   readonly state: StateSource;
   readonly config: ConfigControl | undefined;
+  readonly detach: (() => void) | undefined;
   readonly log: Log;
 }
 
-function createGrpcServer({ state, config, log }: Served, health: Health, isStopping: () => boolean): Server {
+function createGrpcServer({ state, config, detach, log }: Served, health: Health, isStopping: () => boolean): Server {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
     'grpc.enable_channelz': 0,
   });
   server.addService(stateServiceDefinition, unaryHandlers(stateServiceHandlers(state), log, isStopping));
-  server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state, config), log, isStopping));
+  server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state, config, detach), log, isStopping));
   if (config !== undefined)
     server.addService(configServiceDefinition, unaryHandlers(configServiceHandlers(config), log, isStopping));
   health.addTo(server);

@@ -111,6 +111,17 @@ export interface FlowState {
   readonly readAtMs: number;
 }
 
+/** What was forwarding before the start and goes on. */
+export interface TakeoverState {
+  readonly ports: number;
+  readonly routes: number;
+  /** Of them, those that nothing known so far asks for. */
+  readonly staleRoutes: number;
+  readonly unclaimedMemberships: number;
+  /** undefined: what nobody had claimed is gone. */
+  readonly holdEndsAtMs: number | undefined;
+}
+
 export interface StatusState {
   readonly version: string;
   readonly startedAtMs: number;
@@ -121,6 +132,10 @@ export interface StatusState {
   readonly membershipBudget: { readonly used: number; readonly limit: number };
   readonly routes: { readonly installed: number; readonly limit: number; readonly refused: bigint };
   readonly replicationGroups: { readonly used: number; readonly limit: number };
+  /** undefined: it began with nothing. */
+  readonly takeover: TakeoverState | undefined;
+  /** What somebody else had changed in the kernel and was put right, by kind. */
+  readonly repairs: ReadonlyMap<string, bigint>;
   /** Things an operator should look at, one sentence each. */
   readonly conditions: readonly string[];
 }

@@ -1,8 +1,10 @@
 /**
  * SystemService over a StateSource, and what there is to say of the configuration.
  */
+import { status as grpcStatus } from '@grpc/grpc-js';
 import type { xmcast } from '#proto';
 
+import { ApiError } from './api-error';
 import type { ConfigControl } from './config-service';
 import type { ServiceHandlers } from './define-service';
 import { statusMessage } from './messages';
@@ -11,10 +13,18 @@ import type { StateSource } from './state-source';
 export function systemServiceHandlers(
   state: StateSource,
   config: Pick<ConfigControl, 'conditions'> | undefined,
+  detach: (() => void) | undefined,
 ): ServiceHandlers<xmcast.v1.SystemService> {
   const getStatus = (): xmcast.v1.GetStatusResponse.$Properties => {
-    const status = state.status();
-    return statusMessage({ ...status, conditions: [...status.conditions, ...(config?.conditions() ?? [])] });
+    const now = state.status();
+    return statusMessage({ ...now, conditions: [...now.conditions, ...(config?.conditions() ?? [])] });
   };
-  return { getStatus };
+  return {
+    getStatus,
+    detach: () => {
+      if (detach === undefined) throw new ApiError(grpcStatus.UNIMPLEMENTED, 'this xmcastd cannot be told to detach');
+      detach();
+      return {};
+    },
+  };
 }

@@ -8,6 +8,7 @@ import { ApiClient } from '../api/client';
 
 import { addViews, type MakeView } from './commands';
 import type { ConfigTools } from './config-actions';
+import { detachAction } from './detach-action';
 import { addConfigCommands } from './config-commands';
 import { CliFailure, EXIT, type ExitStatus, failureOf } from './failure';
 import { addImportCommand } from './import-command';
@@ -79,6 +80,10 @@ function createProgram(io: CliIo, finish: (status: ExitStatus) => void): Command
       .action(async (_own, command: Command) => finish(await show(command, makeView, io)));
   addViews(add);
   addImportCommand(program, io, finish);
+  program
+    .command('detach')
+    .description('forwarding ends: xmcastd takes its programs, pins and settings off the interfaces, and stops')
+    .action(async (_own, command: Command) => finish(await act(command, detachAction, io)));
   addConfigCommands(program, async (command, action) => finish(await act(command, action, io)));
   return program;
 }

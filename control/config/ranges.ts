@@ -77,7 +77,7 @@ export const LIMITS_RANGES = {
   memberships: count(1, 1_048_576),
 };
 
-export const DATAPLANE_RANGES = { counterInterval: duration(100, 60_000) };
+export const DATAPLANE_RANGES = { counterInterval: duration(100, 60_000), holdTime: duration(0, 86_400_000), verifyInterval: duration(1_000, 60_000) };
 
 export const POLICER_RATE = count(1, 1_000_000);
 /** Zero stands for "as many as rate". */

@@ -82,6 +82,12 @@ export interface Settings {
     readonly policers: Readonly<Record<PuntClass, PolicerSettings>>;
     /** How often counters are read from the maps. */
     readonly counterIntervalMs: number;
+    /** How long what was forwarded before a start goes on when nobody claims it; 0: not at all. */
+    readonly holdTimeMs: number;
+    /** Forwarding outlives the daemon. */
+    readonly keepOnStop: boolean;
+    /** How often what is installed is compared with what should be. */
+    readonly verifyIntervalMs: number;
   };
   readonly api: { readonly socketPath: string };
   /** undefined: no metrics listener. */

@@ -2,7 +2,7 @@
  * What the controller asks of a forwarder, whatever runs it: set ports, write routes, read counters, hear punts, transmit.
  * A vport is a small integer the controller chooses; everything here speaks vports, never ifindexes.
  */
-import type { RouteChange, RouteKey, VportId } from '../mrib/route';
+import type { RouteChange, RouteKey, VportId, WantedRoute } from '../mrib/route';
 
 /** Classes of packets handed to the controller, each with a policer of its own so that a flood in one starves no other. */
 export const PUNT_CLASSES = ['igmp_report', 'igmp_query', 'pim', 'new_source', 'no_route', 'wrong_interface'] as const;
@@ -122,6 +122,16 @@ export const NO_COUNTERS: CounterSnapshot = {
   activeSince: () => [],
 };
 
+/** What can be found otherwise than it was left, see Dataplane.verify(). */
+export const REPAIR_KINDS = ['route', 'index', 'group', 'port', 'attachment', 'pin', 'device'] as const;
+export type RepairKind = (typeof REPAIR_KINDS)[number];
+
+/** What was forwarding before this controller began, and goes on. */
+export interface TakenOver {
+  readonly ports: readonly { readonly vport: VportId; readonly name: string; readonly ifindex: number }[];
+  readonly routes: readonly WantedRoute[];
+}
+
 export interface DataplaneUsage {
   readonly routes: number;
   readonly routeLimit: number;
@@ -133,6 +143,10 @@ export interface Dataplane {
   /** Names of the drop reasons, by their numbers. */
   readonly dropReasons: readonly string[];
   readonly usage: DataplaneUsage;
+  /** What somebody else had changed in the kernel and was put right, by kind. */
+  readonly repairs: ReadonlyMap<RepairKind, bigint>;
+  /** undefined: it began with nothing. */
+  readonly takenOver: TakenOver | undefined;
   /** Attaches the forwarder, or applies what has changed of a port. Rejects with XmcastError; the port is then detached. */
   setPort(port: PortSpec): Promise<PortAttachment>;
   /** Idempotent; also when the device is gone already. */
@@ -158,6 +172,6 @@ export interface Dataplane {
   transmit(vport: VportId, frame: Uint8Array): string | undefined;
   /** Housekeeping that is due (replication groups whose rest is over). Returns when to call again. */
   tick(nowMs: number): number | undefined;
-  /** Detaches everything and removes every pin. Idempotent. */
-  close(): Promise<void>;
+  /** Detaches everything and removes every pin; with `keep` it goes on forwarding, for a later controller to take over. Idempotent. */
+  close(options?: { readonly keep: boolean }): Promise<void>;
 }

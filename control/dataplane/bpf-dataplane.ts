@@ -7,17 +7,21 @@ import { RingBufferReader } from '#bindings';
 import type { BpfMap, BpfProgram } from '#bindings';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { Abi } from './abi';
+import { adopt } from './adopt';
 import type {
-  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortAttachment, PortSpec, Punt, PuntClass, RouteProblem,
+  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortAttachment, PortSpec, Punt, PuntClass, RepairKind, RouteProblem, TakenOver,
 } from './api';
 import { CounterSlots } from './counter-slots';
 import { BpfCounterSnapshot } from './counter-snapshot';
 import { CounterStore } from './counter-store';
 import { Handover } from './handover';
-import { loadForwarder, writePolicers, pinForwarder, type Forwarder } from './loader';
+import { detachAll } from './detach';
+import { loadForwarder, writePolicers, type Forwarder } from './loader';
 import { PinFolder } from './pin-folder';
+import { PortDevices } from './port-device';
 import { PrefixRoutes } from './prefix-routes';
 import { PortTable } from './ports';
+import { readInstalled } from './read-installed';
 import { outerEntries, Replication } from './replication';
 import { RouteIndex } from './route-index';
 import { RouteTable } from './routes';
@@ -31,6 +35,8 @@ export interface BpfDataplaneOptions {
   /** Interfaces there will be: no replication group needs more slots. */
   readonly ports: number;
   readonly policers: Readonly<Record<PuntClass, PolicerSettings>>;
+  /** Begin with nothing, whatever a controller before has left. Default false. */
+  readonly flush?: boolean;
   readonly onPunts: (punts: readonly Punt[]) => void;
   /** Something went wrong that forwarding survives: one sentence. */
   readonly onTrouble: (message: string) => void;
@@ -51,6 +57,7 @@ interface Parts {
 
 export class BpfDataplane implements Dataplane {
   readonly dropReasons: readonly string[];
+  readonly repairs = new Map<RepairKind, bigint>();
   readonly #options: BpfDataplaneOptions;
   readonly #forwarder: Forwarder;
   readonly #abi: Abi;
@@ -58,6 +65,8 @@ export class BpfDataplane implements Dataplane {
   readonly #ports: PortTable;
   readonly #replication: Replication;
   readonly #routes: RouteTable;
+  readonly #index: RouteIndex;
+  readonly #ranges: PrefixRoutes;
   readonly #slots: CounterSlots;
   readonly #handover: Handover;
   readonly #counters: CounterStore;
@@ -66,6 +75,7 @@ export class BpfDataplane implements Dataplane {
   #reader: RingBufferReader | undefined;
   /** There were no others, so only these have counted. */
   #highestVport = 0;
+  #takenOver: TakenOver | undefined;
   #closed = false;
 
   private constructor(options: BpfDataplaneOptions, { forwarder, pins, ports, replication }: Parts) {
@@ -81,12 +91,14 @@ export class BpfDataplane implements Dataplane {
     this.#resender = object.program('xm_resend');
     this.#recentFlows = object.map('xm_recent_flows');
     this.#slots = new CounterSlots(counterSlots(options.routeLimit), (slots) => this.#counters.zero(slots));
-    this.#handover = new Handover(abi, object.map('xm_recent_flows'));
+    this.#handover = new Handover(abi, object.map('xm_recent_flows'), object.map('xm_route_moved').words());
+    this.#index = new RouteIndex(abi.routeIndex, object.map('xm_route_buckets').words());
+    this.#ranges = new PrefixRoutes(abi, { groups: object.map('xm_group_prefixes'), sources: object.map('xm_source_prefixes') });
     this.#routes = new RouteTable(abi, {
       map: object.map('xm_routes'),
-      index: new RouteIndex(abi.routeIndex, object.map('xm_route_buckets').words()),
+      index: this.#index,
       thresholds: object.map('xm_route_thresholds'),
-      ranges: new PrefixRoutes(abi, { groups: object.map('xm_group_prefixes'), sources: object.map('xm_source_prefixes') }),
+      ranges: this.#ranges,
       groups: replication.pool,
       slots: this.#slots,
       limit: options.routeLimit,
@@ -98,15 +110,26 @@ export class BpfDataplane implements Dataplane {
 
   /** Rejects with XmcastError: XM_BPFFS, XM_ALREADY_RUNNING, XM_BPF_LOAD. */
   static async open(options: BpfDataplaneOptions): Promise<BpfDataplane> {
-    const pins = await PinFolder.open(options.pinPath);
+    const pins = PinFolder.open(options.pinPath);
     try {
+      // Without a generation in use there is nothing but remains.
+      if (options.flush === true || pins.current === undefined) await detachAll(pins, options.onTrouble);
       const dataplane = new BpfDataplane(options, await openParts(options, pins));
+      await dataplane.#takeOver();
+      pins.makeCurrent(dataplane.#forwarder.generation);
       dataplane.#listen();
       return dataplane;
     } catch (error) {
-      pins.remove();
+      // What forwards goes on, for another try.
+      if (pins.current === undefined) pins.remove();
+      else pins.close();
       throw error;
     }
+  }
+
+  /** What a controller before this one has left forwarding. */
+  get takenOver(): TakenOver | undefined {
+    return this.#takenOver;
   }
 
   get usage(): DataplaneUsage {
@@ -171,15 +194,33 @@ export class BpfDataplane implements Dataplane {
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
-  async close(): Promise<void> {
+  async close({ keep } = { keep: false }): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader?.close();
-    await this.#ports.close();
-    this.#pins.remove();
+    if (keep) this.#ports.release();
+    else await this.#ports.close();
+    if (keep) this.#pins.close();
+    else this.#pins.remove();
     for (const link of this.#forwarder.observers) link.close();
     this.#forwarder.object.close();
     await this.#replication.close();
+  }
+
+  async #takeOver(): Promise<void> {
+    const { object, installedAbi, isTakeover } = this.#forwarder;
+    if (!isTakeover) return;
+    this.#takenOver = await adopt(await readInstalled(installedAbi, (name) => object.map(name)), {
+      ports: this.#ports,
+      replication: this.#replication,
+      routes: this.#routes,
+      index: this.#index,
+      ranges: this.#ranges,
+      slots: this.#slots,
+      handover: this.#handover,
+      nowMs: this.#options.nowMs,
+    });
+    for (const { vport } of this.#takenOver.ports) this.#highestVport = Math.max(this.#highestVport, vport);
   }
 
   async #replaceRoutes(): Promise<void> {
@@ -205,13 +246,21 @@ function counterSlots(routes: number): number {
 async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise<Parts> {
   const { routeLimit, groupLimit, ports: portCount } = options;
   const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit, portCount), ranges: RANGE_LIMIT };
-  const forwarder = await loadForwarder(options.objectPath, sizes, options.policers);
-  const { object, abi } = forwarder;
-  pinForwarder(forwarder, pins);
-  const portMaps = { ports: object.map('xm_ports'), fastPorts: object.map('xm_fast_ports'), vports: object.map('xm_vports') };
-  const ports = new PortTable({ abi, maps: portMaps, xdp: object.program('xm_ingress'), tc: object.program('xm_tc_ingress'), pins });
+  const forwarder = await loadForwarder(options.objectPath, sizes, options.policers, pins);
+  const { object, abi, installedAbi, generation, isTakeover } = forwarder;
+  const ports = new PortTable({
+    abi,
+    installedAbi,
+    maps: { ports: object.map('xm_ports'), fastPorts: object.map('xm_fast_ports'), vports: object.map('xm_vports'), records: object.map('xm_port_records') },
+    xdp: object.program('xm_ingress'),
+    tc: object.program('xm_tc_ingress'),
+    devices: new PortDevices(installedAbi.undoBits, options.onTrouble),
+    pins,
+  });
   const replication = await Replication.create({
     outer: object.map('xm_groups'),
+    pinPath: (index) => generation.groupPath(index),
+    present: isTakeover ? generation.openGroups() : [],
     egress: object.program('xm_egress'),
     limit: groupLimit,
     ports: portCount,

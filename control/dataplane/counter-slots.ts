@@ -26,6 +26,12 @@ export class CounterSlots {
     return this.#next;
   }
 
+  /** These are in use already; what is between them may have been, and is zeroed before it is handed out. */
+  adopt(used: ReadonlySet<number>, nowMs: number): void {
+    this.#next = greatest(used) + 1;
+    for (let slot = 0; slot < this.#next; slot++) if (!used.has(slot)) this.#resting.push({ slot, untilMs: nowMs });
+  }
+
   take(nowMs: number): number | undefined {
     if (this.#free.length === 0) this.tick(nowMs);
     const reused = this.#free.pop();
@@ -52,4 +58,10 @@ export class CounterSlots {
     }
     return this.#resting[0]?.untilMs;
   }
+}
+
+function greatest(numbers: Iterable<number>): number {
+  let found = -1;
+  for (const number of numbers) if (number > found) found = number;
+  return found;
 }

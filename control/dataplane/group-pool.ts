@@ -17,6 +17,18 @@ export interface Group {
   readonly index: number;
   readonly slots: number;
   readonly vports: readonly VportId[];
+  /** Of the set it stands for. */
+  readonly key: string;
+}
+
+/** A group that was in use before this controller began. */
+export interface AdoptedGroup {
+  readonly index: number;
+  readonly slots: number;
+  readonly vports: readonly VportId[];
+  readonly users: number;
+  /** A device has vanished from among its slots: no new route may have it. */
+  readonly hasHoles: boolean;
 }
 
 /** A size class that is about to run dry, and how many maps would make it comfortable. */
@@ -99,7 +111,7 @@ export class GroupPool {
     if (this.#used.size >= this.limit) return undefined;
     const spare = this.#takeResting(key) ?? this.#takeSpare(vports.length, nowMs);
     if (spare === undefined) return undefined;
-    const group: Group = { ...spare, vports: [...vports] };
+    const group: Group = { ...spare, vports: [...vports], key };
     try {
       // Also one that rested: a device may have changed since.
       this.#writer.fill(group.index, vports);
@@ -112,9 +124,22 @@ export class GroupPool {
     return group;
   }
 
+  /** Counts it as one of its size, and hands it to as many users as it has. Its slots are as they were. */
+  adopt({ index, slots, vports, users, hasHoles }: AdoptedGroup): Group {
+    const sizeClass = this.#classes.get(slots);
+    if (sizeClass === undefined) throw new RangeError(`no size class of ${slots} slots`);
+    sizeClass.total++;
+    const set = vports.join();
+    // A second group of the same set is served out.
+    const key = hasHoles || this.#used.has(set) ? `${set} of ${index}` : set;
+    const group: Group = { index, slots, vports, key };
+    this.#used.set(key, { group, users });
+    return group;
+  }
+
   /** One user less. The last one sends the group to rest. */
   release(group: Group, nowMs: number): void {
-    const key = group.vports.join();
+    const { key } = group;
     const entry = this.#used.get(key);
     if (entry === undefined || entry.group.index !== group.index) throw new Error(`release of group ${group.index}, which is not in use`);
     entry.users--;
@@ -128,8 +153,10 @@ export class GroupPool {
     let slots = 0;
     for (const [key, { group, untilMs }] of this.#resting) {
       if (untilMs > nowMs || slots >= CLEARED_AT_ONCE) return untilMs;
-      slots += group.vports.length;
-      this.#writer.clear(group.index, group.vports.length);
+      // One that was adopted may have slots in use beyond its set.
+      const used = key === group.vports.join() ? group.vports.length : group.slots;
+      slots += used;
+      this.#writer.clear(group.index, used);
       this.#resting.delete(key);
       this.#giveBack(group);
     }
@@ -138,7 +165,12 @@ export class GroupPool {
 
   /** Groups in use that have this vport: their slots must be written again when its device has changed. */
   groupsWith(vport: VportId): readonly Group[] {
-    return [...this.#used.values()].map(({ group }) => group).filter(({ vports }) => vports.includes(vport));
+    return this.groupsInUse().filter(({ vports }) => vports.includes(vport));
+  }
+
+  /** All that are in use. */
+  groupsInUse(): readonly Group[] {
+    return [...this.#used.values()].map(({ group }) => group);
   }
 
   #takeResting(key: string): Group | undefined {

@@ -16,6 +16,8 @@ import type { RouteEntry } from './routes';
 const SETTLED_AFTER_MS = 1000;
 /** Each costs a system call or two on the event loop. The others wait for their turn. */
 const READ_AT_ONCE = 1024;
+/** Words of a route in what was moved: as those of its counters, of which these are the first. */
+const ROW = 8;
 const FIELDS = ['packets', 'bytes', 'expected', 'copies', 'copyBytes', 'failed', 'dropped'] as const satisfies readonly (keyof CopyCounters)[];
 const NOTHING: CopyCounters = { packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n };
 
@@ -42,12 +44,14 @@ export class Handover {
   readonly #stars = new Map<Ipv4, Star>();
   /** By counter slot, oldest first. */
   readonly #unsettled = new Map<number, Unsettled>();
-  /** By counter slot, FIELDS.length words each: what an (S,G) has taken, what a (*,G) has given. */
-  #moved = new BigUint64Array(0);
+  /** By counter slot, ROW words each: what an (S,G) has taken, what a (*,G) has given. */
+  readonly #moved: BigUint64Array;
 
-  constructor(abi: Abi, recent: BpfMap) {
+  /** `moved` outlives the controller. */
+  constructor(abi: Abi, recent: BpfMap, moved: BigUint64Array) {
     this.#abi = abi;
     this.#recent = recent;
+    this.#moved = moved;
   }
 
   installed({ route, counter, installedAtMs }: RouteEntry): void {
@@ -63,14 +67,25 @@ export class Handover {
     this.#unsettled.set(counter, { star, key: this.#abi.newSourceKey(source, group, incoming), installedAtMs, moved: NOTHING });
   }
 
+  /** As installed(), of a route that was there before this controller: what its predecessor has moved is not moved again. (*,G) first. */
+  adopted(entry: RouteEntry): void {
+    this.installed(entry);
+    const unsettled = this.#unsettled.get(entry.counter);
+    if (unsettled === undefined) return;
+    if (this.#recent.lookup(unsettled.key) === undefined) return this.#finish(entry.counter, unsettled);
+    const moved: { -readonly [Field in keyof CopyCounters]: bigint } = { ...NOTHING };
+    for (const [i, field] of FIELDS.entries()) moved[field] = this.#moved[entry.counter * ROW + i] ?? 0n;
+    unsettled.moved = moved;
+  }
+
   removed({ route, counter }: RouteEntry): void {
     const star = this.#stars.get(route.group);
     if (star?.counter === counter) this.#starRemoved(route.group, star);
     const unsettled = this.#unsettled.get(counter);
     // The kernel's entry goes too: else a later route of this source would take once more what has been moved.
     if (unsettled !== undefined) this.#finish(counter, unsettled);
-    const first = counter * FIELDS.length;
-    this.#moved.fill(0n, first, first + FIELDS.length);
+    const first = counter * ROW;
+    this.#moved.fill(0n, first, first + ROW);
   }
 
   /** Moves what has come in by now. */
@@ -85,7 +100,7 @@ export class Handover {
 
   /** What a route has counted, with what it took or without what it gave. */
   corrected({ route, counter }: RouteEntry, counted: RouteCounters): RouteCounters {
-    const first = counter * FIELDS.length;
+    const first = counter * ROW;
     if ((this.#moved[first] ?? 0n) === 0n) return counted;
     const result = { ...counted };
     for (const [i, field] of FIELDS.entries()) {
@@ -125,16 +140,8 @@ export class Handover {
   }
 
   #add(counter: number, now: CopyCounters, before: CopyCounters): void {
-    const first = counter * FIELDS.length;
-    this.#reserve(first + FIELDS.length);
+    const first = counter * ROW;
     // Words wrap as those of the kernel do: a difference may be negative, the sum is not.
     for (const [i, field] of FIELDS.entries()) this.#moved[first + i] = (this.#moved[first + i] ?? 0n) + now[field] - before[field];
-  }
-
-  #reserve(words: number): void {
-    if (words <= this.#moved.length) return;
-    const larger = new BigUint64Array(Math.max(words, 2 * this.#moved.length));
-    larger.set(this.#moved);
-    this.#moved = larger;
   }
 }

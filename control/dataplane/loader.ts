@@ -3,43 +3,63 @@
  * first packet. Attaches only the programs that listen to the kernel's replication; ports come later.
  */
 import { strict as assert } from 'node:assert';
-import { BpfObject, possibleCpus } from '#bindings';
-import type { BpfLink } from '#bindings';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { BpfLink, BpfMap, BpfObject, possibleCpus } from '#bindings';
 import { XmcastError, errorText } from '../errors';
 import { Abi } from './abi';
 import { PUNT_CLASSES, type PolicerSettings, type PuntClass } from './api';
 import { CounterStore } from './counter-store';
+import { InstalledAbi } from './installed-abi';
 import { u32Key } from './keys';
-import type { PinFolder } from './pin-folder';
+import { describeLayout, layoutMap, readLayout, type ForwarderSizes } from './layout-record';
+import type { Generation, PinFolder } from './pin-folder';
 import { indexBuckets, indexShift } from './route-index';
-
-export interface ForwarderSizes {
-  readonly routes: number;
-  /** Slots for counters of routes. */
-  readonly counters: number;
-  readonly groups: number;
-  readonly ranges: number;
-}
 
 export interface Forwarder {
   readonly object: BpfObject;
   readonly abi: Abi;
+  readonly installedAbi: InstalledAbi;
+  /** Where its maps and observers are pinned. */
+  readonly generation: Generation;
+  /** The maps were there before, with what they hold. */
+  readonly isTakeover: boolean;
   /** Programs on tracepoints: they tell what became of the copies. */
   readonly observers: readonly BpfLink[];
 }
 
 const OBSERVERS = ['xm_transmitted', 'xm_not_replicated'];
+export const LAYOUT = 'xm_layout';
+/** Global variables of the programs: what each CPU is busy with. */
+const VARIABLES = { map: '.bss', pin: 'xm_cpus' };
+/** Of a pin that is about to take the place of another. */
+const NEW = '_new';
 
-/** Rejects with XmcastError XM_BPF_LOAD. */
-export async function loadForwarder(path: string, sizes: ForwarderSizes, policers: Readonly<Record<PuntClass, PolicerSettings>>): Promise<Forwarder> {
+/**
+ * Maps that are pinned and of the same layout are taken over with all they hold, so that the programs that run and those that are loaded
+ * now count and forward as one; otherwise new ones are made and pinned, for PinFolder.makeCurrent() when they are ready. Rejects with
+ * XmcastError XM_BPF_LOAD.
+ */
+export async function loadForwarder(
+  path: string,
+  sizes: ForwarderSizes,
+  policers: Readonly<Record<PuntClass, PolicerSettings>>,
+  pins: PinFolder,
+): Promise<Forwarder> {
   const object = open(path);
   try {
     const abi = new Abi(object.btf);
     setSizes(object, abi, sizes);
+    const layout = describeLayout(object.btf, sizes);
+    const before = pins.current;
+    const isTakeover = before !== undefined && layoutOf(before) === layout && hasAllMaps(object, before);
+    if (isTakeover) for (const [map, pin] of pinnedMaps(object)) object.reuseMap(map, before.openMap(pin));
     await object.load();
     writePolicers({ object, abi }, policers);
-    object.map('xm_self').update(u32Key(0), u32Key(object.program('xm_ingress').id));
-    return { object, abi, observers: OBSERVERS.map((name) => object.attachTracing(name)) };
+    nameIngress(object);
+    const observers = OBSERVERS.map((name) => object.attachTracing(name));
+    const generation = isTakeover ? before : pinMaps(object, layout, pins.makeGeneration());
+    OBSERVERS.forEach((name, i) => observers[i] !== undefined && pinInPlace(observers[i], generation.pinPath(name)));
+    return { object, abi, installedAbi: new InstalledAbi(object.btf), generation, isTakeover, observers };
   } catch (error) {
     object.close();
     if (error instanceof XmcastError) throw error;
@@ -71,6 +91,7 @@ export function setSizes(object: BpfObject, abi: Abi, sizes: ForwarderSizes): vo
   object.setMaxEntries('xm_groups', sizes.groups);
   object.setMaxEntries('xm_group_prefixes', sizes.ranges);
   object.setMaxEntries('xm_source_prefixes', sizes.ranges);
+  object.setMaxEntries('xm_route_moved', sizes.counters);
   CounterStore.size(object, { slots: sizes.counters, vports: abi.maxVports });
   setConstant(object, 'xm_route_slots', sizes.counters);
   const buckets = indexBuckets(sizes.routes);
@@ -95,8 +116,40 @@ function open(path: string): BpfObject {
   }
 }
 
-/** Maps for a look with bpftool; observers so that the counts stay true while no controller runs. */
-export function pinForwarder({ object, observers }: Forwarder, pins: PinFolder): void {
-  for (const name of object.mapNames) if (name.startsWith('xm_')) object.map(name).pin(pins.pinPath(name));
-  OBSERVERS.forEach((name, i) => observers[i]?.pin(pins.pinPath(name)));
+/** undefined: it is not said. */
+export function layoutOf(generation: Generation): string | undefined {
+  const pin = generation.pinPath(LAYOUT);
+  return existsSync(pin) ? readLayout(BpfMap.openPinned(pin)) : undefined;
+}
+
+/** By names in the object: under which names they are pinned. */
+function pinnedMaps(object: BpfObject): ReadonlyMap<string, string> {
+  const named = object.mapNames.filter((name) => name.startsWith('xm_')).map((name): [string, string] => [name, name]);
+  return new Map([...named, [VARIABLES.map, VARIABLES.pin]]);
+}
+
+function hasAllMaps(object: BpfObject, generation: Generation): boolean {
+  return [...pinnedMaps(object).values()].every((pin) => existsSync(generation.pinPath(pin)));
+}
+
+/** For a look with bpftool, and for the next controller. What they are comes last. */
+function pinMaps(object: BpfObject, layout: string, generation: Generation): Generation {
+  for (const [map, pin] of pinnedMaps(object)) object.map(map).pin(generation.pinPath(pin));
+  layoutMap(layout).pin(generation.pinPath(LAYOUT));
+  return generation;
+}
+
+/** In the place of a pin that is there: the observer it holds ends only now, so that no copy goes unseen. */
+function pinInPlace(observer: BpfLink, pin: string): void {
+  rmSync(`${pin}${NEW}`, { force: true });
+  observer.pin(`${pin}${NEW}`);
+  renameSync(`${pin}${NEW}`, pin);
+}
+
+/** For as long as one takes the place of the other there may be two. */
+function nameIngress(object: BpfObject): void {
+  const self = object.map('xm_self');
+  const before = self.lookup(u32Key(0));
+  if (before !== undefined) self.update(u32Key(1), before);
+  self.update(u32Key(0), u32Key(object.program('xm_ingress').id));
 }

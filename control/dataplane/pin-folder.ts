@@ -1,10 +1,14 @@
 /**
- * The folder on a bpffs that holds one daemon's pins: found or mounted, locked, emptied of what a dead daemon left, removed at the end.
- * The lock is what refuses a second controller over the same data plane.
+ * The folder on a bpffs that holds one daemon's pins: found or mounted, locked, left behind or removed at the end. The lock is what
+ * refuses a second controller over the same data plane.
+ *
+ *     link_3, link_3_tc, filter_7    what keeps the programs attached to a port (by vport), or to a device (by ifindex)
+ *     current → 2                    the generation in use: written last, by renaming, so that there is always a whole one
+ *     2/xm_routes …                  maps and observers of a generation; 2/groups/17: replication groups by index
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync, unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { BpfLink, detachTcFilter, FileLock, isBpffs, mountBpffs } from '#bindings';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, rmdirSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { BpfLink, BpfMap, detachTcFilter, FileLock, isBpffs, mountBpffs } from '#bindings';
 import { XmcastError, errorCode, errorText } from '../errors';
 import { filterOf } from './tc-filter';
 
@@ -12,6 +16,39 @@ const STANDARD_BPFFS = '/sys/fs/bpf';
 const LINK_PREFIX = 'link_';
 /** Of programs that are attached as filters, which have no links. The ifindex follows. */
 const FILTER_PREFIX = 'filter_';
+const CURRENT = 'current';
+/** No dots: bpffs refuses them. */
+const NEXT = 'next';
+const GROUPS = 'groups';
+const GENERATION = /^[1-9][0-9]*$/;
+
+/** Maps and observers that belong together. */
+export class Generation {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  pinPath(name: string): string {
+    return join(this.path, name);
+  }
+
+  groupPath(index: number): string {
+    return join(this.path, GROUPS, String(index));
+  }
+
+  openMap(name: string): BpfMap {
+    return BpfMap.openPinned(this.pinPath(name));
+  }
+
+  /** In the order of their indexes, as far as none is missing. */
+  openGroups(): readonly BpfMap[] {
+    const maps: BpfMap[] = [];
+    for (let index = 0; existsSync(this.groupPath(index)); index++) maps.push(BpfMap.openPinned(this.groupPath(index)));
+    return maps;
+  }
+}
 
 export class PinFolder {
   readonly path: string;
@@ -22,20 +59,14 @@ export class PinFolder {
     this.#lock = lock;
   }
 
-  static async open(path: string): Promise<PinFolder> {
+  static open(path: string): PinFolder {
     ensureBpffs(path);
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
     } catch (error) {
       throw bpffsError(path, `create the pin folder ${path}: ${errorText(error)}`, error);
     }
-    const folder = new PinFolder(path, lockFolder(path));
-    await folder.#removeLeftovers();
-    return folder;
-  }
-
-  pinPath(name: string): string {
-    return join(this.path, name);
+    return new PinFolder(path, lockFolder(path));
   }
 
   linkPath(name: string): string {
@@ -46,23 +77,63 @@ export class PinFolder {
     return join(this.path, `${FILTER_PREFIX}${ifindex}`);
   }
 
-  /** Removes every pin and the folder. Links must have been detached by their owner. */
-  remove(): void {
-    for (const name of readdirSync(this.path)) unlinkSync(join(this.path, name));
-    rmdirSync(this.path);
-    this.#lock.close();
+  /** What a controller before this one has left in use. */
+  get current(): Generation | undefined {
+    try {
+      const path = join(this.path, readlinkSync(join(this.path, CURRENT)));
+      return existsSync(path) ? new Generation(path) : undefined;
+    } catch {
+      // None has come so far, or it has cleaned up.
+      return undefined;
+    }
+  }
+
+  /** An empty one. What a controller did not get ready before it died makes room. */
+  makeGeneration(): Generation {
+    const current = this.current;
+    this.#removeGenerationsBut(current);
+    const path = join(this.path, String(current === undefined ? 1 : Number(basename(current.path)) + 1));
+    mkdirSync(join(path, GROUPS), { recursive: true, mode: 0o700 });
+    return new Generation(path);
+  }
+
+  /** From now on it is what the next controller takes over. */
+  makeCurrent(generation: Generation): void {
+    const next = join(this.path, NEXT);
+    rmSync(next, { force: true });
+    symlinkSync(basename(generation.path), next);
+    renameSync(next, join(this.path, CURRENT));
+    this.#removeGenerationsBut(generation);
   }
 
   /**
-   * A daemon that was killed leaves its programs attached: they must go before the same ports can be taken again. Detached, not only
-   * unlinked: the kernel would let go of them a moment later.
+   * Detaches what is attached and removes every pin. Detached, not only unlinked: the kernel would let go of them a moment later, and the
+   * same ports may be wanted at once.
    */
-  async #removeLeftovers(): Promise<void> {
+  async clear(): Promise<void> {
     for (const name of readdirSync(this.path)) {
       const pin = join(this.path, name);
       if (name.startsWith(LINK_PREFIX)) await detachPinned(pin);
       if (name.startsWith(FILTER_PREFIX)) await detachTcFilter(filterOf(Number(name.slice(FILTER_PREFIX.length)))).catch(() => undefined);
-      rmSync(pin);
+      rmSync(pin, { recursive: true, force: true });
+    }
+  }
+
+  /** Removes what is left, and the folder. Links must have been detached by their owner. */
+  remove(): void {
+    for (const name of readdirSync(this.path)) rmSync(join(this.path, name), { recursive: true, force: true });
+    rmdirSync(this.path);
+    this.close();
+  }
+
+  /** Everything stays. */
+  close(): void {
+    this.#lock.close();
+  }
+
+  #removeGenerationsBut(one: Generation | undefined): void {
+    for (const name of readdirSync(this.path).filter((found) => GENERATION.test(found))) {
+      if (join(this.path, name) !== one?.path) rmSync(join(this.path, name), { recursive: true });
     }
   }
 }

@@ -2,20 +2,20 @@
  * The interfaces the forwarder sits on: attaching its programs and detaching them, what they know of each port, and the socket that sends
  * the controller's own frames. Knows nothing of routes.
  */
-import { BpfLink, PacketSocket } from '#bindings';
+import { PacketSocket } from '#bindings';
 import type { BpfMap, BpfProgram } from '#bindings';
 import { errorCode } from '../errors';
 import type { VportId } from '../mrib/route';
 import type { Abi } from './abi';
 import type { PortAttachment, PortSpec } from './api';
+import { attachTc, attachXdp, findTc, findXdp, type Hook, type HookPlace } from './hook';
+import type { InstalledAbi, PortRecord } from './installed-abi';
 import { u32Key } from './keys';
 import type { PinFolder } from './pin-folder';
 import { isGone, noEthernetError, tcError, xdpError } from './port-errors';
+import type { PortDevices } from './port-device';
 import { isSamePlan, planPort, type PortPlan } from './port-mode';
-import { attachTc, pinLink, type Hook } from './tc-hook';
 
-/** <linux/if_link.h>. Generic XDP shares one buffer among all copies and is slower than the kernel's own forwarder. */
-const XDP_FLAGS_DRV_MODE = 4;
 const MAC_BYTES = 6;
 
 /** undefined: in tc mode. */
@@ -28,6 +28,10 @@ interface AttachedPort extends XdpPart {
   readonly spec: PortSpec;
   readonly tc: Hook;
   readonly socket: PacketSocket;
+  /** What of the device is to be changed back. */
+  readonly undo: number;
+  /** From a controller before this one: what it is to be like is not known yet. */
+  readonly isAdopted: boolean;
 }
 
 export interface PortMaps {
@@ -35,11 +39,15 @@ export interface PortMaps {
   /** The same for low interface indexes, by index. */
   readonly fastPorts: BpfMap;
   readonly vports: BpfMap;
+  /** For the next controller. */
+  readonly records: BpfMap;
 }
 
 export interface PortTableParts {
   readonly abi: Abi;
+  readonly installedAbi: InstalledAbi;
   readonly maps: PortMaps;
+  readonly devices: PortDevices;
   readonly xdp: BpfProgram;
   readonly tc: BpfProgram;
   readonly pins: PinFolder;
@@ -67,6 +75,49 @@ export class PortTable {
     return this.#inTcMode;
   }
 
+  /** Ports as they are attached now, by vport. */
+  attached(): readonly PortSpec[] {
+    return [...this.#attached.values()].map(({ spec }) => spec);
+  }
+
+  /**
+   * A port that a controller before this one has left attached: it is taken as it is, its programs are replaced later. False when it is
+   * not there any more.
+   */
+  async adopt(record: PortRecord, known: Pick<PortSpec, 'macAddress' | 'mtu' | 'ttlThreshold'>): Promise<boolean> {
+    const { vport, ifindex, name, undo } = record;
+    const spec: PortSpec = { vport, name, ifindex, ...known };
+    const [xdp, tc] = [await findXdp(this.#place(spec, this.#parts.xdp)), await findTc(this.#place(spec, this.#parts.tc))];
+    if (tc === undefined) {
+      await xdp?.detach();
+      await this.#parts.devices.giveBack(spec, undo);
+      this.#forget(spec);
+      return false;
+    }
+    const attachment: PortAttachment = { mode: xdp === undefined ? 'tc' : 'xdp', reason: '', isFallback: false };
+    const socket = new PacketSocket({ ifindex, protocol: 0 });
+    this.#attached.set(vport, { spec, xdp, tc, socket, attachment, undo, isAdopted: true });
+    if (xdp === undefined) this.#inTcMode.add(vport);
+    this.#describe(spec, xdp !== undefined);
+    return true;
+  }
+
+  /** Ports that were adopted run the programs of this controller from now on. */
+  async replacePrograms(): Promise<void> {
+    await Promise.all([...this.#attached.values()].map((port) => this.#replacePrograms(port)));
+  }
+
+  async #replacePrograms({ spec, tc, xdp }: AttachedPort): Promise<void> {
+    try {
+      // tc first: what XDP leaves to it must not go astray.
+      await tc.replace(this.#parts.tc);
+      await xdp?.replace(this.#parts.xdp);
+    } catch {
+      // Its device has just gone, or somebody has detached it: attached anew when its turn comes.
+      await this.remove(spec.vport);
+    }
+  }
+
   /** `moved`: the port sits on another device than before; replication slots must then be written again. */
   async set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
     if (spec.macAddress.length !== MAC_BYTES) throw noEthernetError(spec);
@@ -81,9 +132,10 @@ export class PortTable {
     if (port === undefined) return;
     this.#attached.delete(vport);
     port.socket.close();
-    this.#forget(port.spec.ifindex);
+    this.#forget(port.spec);
     await port.xdp?.detach();
     await port.tc.detach();
+    await this.#parts.devices.giveBack(port.spec, port.undo);
   }
 
   /** The errno name when the frame was refused. */
@@ -102,17 +154,29 @@ export class PortTable {
     for (const vport of [...this.#attached.keys()]) await this.remove(vport);
   }
 
+  /** Everything stays attached; this process holds nothing of it any more. */
+  release(): void {
+    for (const { socket, xdp, tc } of this.#attached.values()) {
+      socket.close();
+      xdp?.release();
+      tc.release();
+    }
+    this.#attached.clear();
+  }
+
   async #take(spec: PortSpec, onModeChanged: OnModeChanged): Promise<PortAttachment> {
     const plan = planPort(spec);
     // Maps before programs: a program must never run over a port that is not in them.
     this.#describe(spec, plan.mode === 'xdp');
+    this.#record(spec, 0);
     try {
       const port = await this.#attach(spec, plan);
       this.#attached.set(spec.vport, port);
       await this.#settle(port, onModeChanged);
       return port.attachment;
     } catch (error) {
-      this.#forget(spec.ifindex);
+      if (this.#attached.has(spec.vport)) await this.remove(spec.vport);
+      else this.#forget(spec);
       throw error;
     }
   }
@@ -124,9 +188,9 @@ export class PortTable {
     this.#attached.set(spec.vport, { ...before, spec });
     // What a driver refuses with one MTU it may take with another.
     const mayDiffer = before.attachment.isFallback && before.spec.mtu !== spec.mtu;
-    if (isSamePlan(plan, planPort(before.spec)) && !mayDiffer) return before.attachment;
+    if (isSamePlan(plan, planPort(before.spec)) && !mayDiffer && !before.isAdopted) return before.attachment;
     try {
-      const port = { ...before, spec, ...(await this.#xdpPart(spec, plan, before.xdp)) };
+      const port = { ...before, spec, isAdopted: false, ...(await this.#xdpPart(spec, plan, before.xdp)) };
       this.#attached.set(spec.vport, port);
       await this.#settle(port, onModeChanged);
       if (before.xdp !== port.xdp) await before.xdp?.detach();
@@ -139,11 +203,11 @@ export class PortTable {
 
   /** tc first: what XDP leaves to it must not go astray. */
   async #attach(spec: PortSpec, plan: PortPlan): Promise<AttachedPort> {
-    const socket = new PacketSocket({ ifindex: spec.ifindex, protocol: 0, allMulticast: true });
+    const socket = new PacketSocket({ ifindex: spec.ifindex, protocol: 0 });
     let tc: Hook | undefined;
     try {
       tc = await this.#attachTc(spec);
-      return { spec, socket, tc, ...(await this.#xdpPart(spec, plan, undefined)) };
+      return { spec, socket, tc, undo: 0, isAdopted: false, ...(await this.#xdpPart(spec, plan, undefined)) };
     } catch (error) {
       socket.close();
       await tc?.detach();
@@ -152,9 +216,8 @@ export class PortTable {
   }
 
   async #attachTc(spec: PortSpec): Promise<Hook> {
-    const { tc: program, pins } = this.#parts;
     try {
-      return await attachTc({ program, ifindex: spec.ifindex, vport: spec.vport, pins });
+      return await attachTc(this.#place(spec, this.#parts.tc));
     } catch (error) {
       throw tcError(spec, error);
     }
@@ -164,10 +227,8 @@ export class PortTable {
     const attachment = { mode, reason, isFallback: false };
     if (mode === 'tc') return { xdp: undefined, attachment };
     if (present !== undefined) return { xdp: present, attachment };
-    const { xdp: program, pins } = this.#parts;
     try {
-      const link = await BpfLink.attachXdp(program, spec.ifindex, XDP_FLAGS_DRV_MODE);
-      return { xdp: pinLink(link, pins.linkPath(String(spec.vport))), attachment };
+      return { xdp: await attachXdp(this.#place(spec, this.#parts.xdp)), attachment };
     } catch (error) {
       const refusal = xdpError(spec, error);
       if (!mayFallBack || isGone(error)) throw refusal;
@@ -175,9 +236,17 @@ export class PortTable {
     }
   }
 
-  /** The programs and the routes know how the port is served now. */
-  async #settle({ spec, xdp }: AttachedPort, onModeChanged: OnModeChanged): Promise<void> {
+  #place({ ifindex, vport }: PortSpec, program: BpfProgram): HookPlace {
+    return { program, ifindex, vport, pins: this.#parts.pins };
+  }
+
+  /** The programs, the routes and the device know how the port is served now. */
+  async #settle(port: AttachedPort, onModeChanged: OnModeChanged): Promise<void> {
+    const { spec, xdp } = port;
     const { vport } = spec;
+    const undo = await this.#parts.devices.prepare(spec, xdp !== undefined, port.undo);
+    this.#attached.set(vport, { ...port, undo });
+    this.#record(spec, undo);
     const wasTc = this.#inTcMode.has(vport);
     if (xdp === undefined) this.#inTcMode.add(vport);
     else this.#inTcMode.delete(vport);
@@ -195,8 +264,15 @@ export class PortTable {
     if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), port);
   }
 
-  #forget(ifindex: number): void {
+  /** For the next controller: whose number this is, and what it has to change back. */
+  #record({ vport, ifindex, name }: Pick<PortSpec, 'vport' | 'ifindex' | 'name'>, undo: number): void {
+    const { installedAbi, maps } = this.#parts;
+    maps.records.update(u32Key(vport), installedAbi.portRecord({ ifindex, name, undo }));
+  }
+
+  #forget({ vport, ifindex }: PortSpec): void {
     const { abi, maps } = this.#parts;
+    this.#record({ vport, ifindex: 0, name: '' }, 0);
     maps.ports.delete(abi.portKey(ifindex));
     if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
   }

@@ -19,6 +19,23 @@ interface SourceEntry {
   readonly value: Uint8Array;
 }
 
+export interface InstalledGroup {
+  readonly group: Ipv4Prefix;
+  readonly set: number;
+}
+
+export interface InstalledSource {
+  readonly set: number;
+  readonly source: Ipv4Prefix;
+  readonly value: Uint8Array;
+}
+
+export interface InstalledRange {
+  readonly group: Ipv4Prefix;
+  readonly source: Ipv4Prefix;
+  readonly value: Uint8Array;
+}
+
 /** By formatPrefix(source). */
 type SourceSet = Map<string, SourceEntry>;
 
@@ -39,6 +56,35 @@ export class PrefixRoutes {
   constructor(abi: Abi, maps: PrefixMaps) {
     this.#abi = abi;
     this.#maps = maps;
+  }
+
+  /** As the kernel has them. Returns what of them was asked for, without what longer group prefixes took over from shorter ones. */
+  adopt(groups: readonly InstalledGroup[], sources: readonly InstalledSource[]): readonly InstalledRange[] {
+    const known = new Set(groups.map(({ set }) => set));
+    // Of a set that nothing names any more, or nothing yet.
+    for (const { set, source } of sources) if (!known.has(set)) this.#maps.sources.delete(this.#abi.sourcePrefix(set, source));
+    for (const { group, set } of [...groups].sort((a, b) => a.group.length - b.group.length)) {
+      this.#adoptGroup({ group, set, own: new Map(), installed: new Map() }, sources.filter((one) => one.set === set));
+      this.#nextSet = Math.max(this.#nextSet, set + 1);
+    }
+    return [...this.#groups.values()].flatMap(({ group, own }) => [...own.values()].map(({ source, value }) => ({ group, source, value })));
+  }
+
+  #adoptGroup(entry: GroupEntry, sources: readonly InstalledSource[]): void {
+    const parent = this.#parentOf(entry.group);
+    const inherited = parent === undefined ? new Map<string, SourceEntry>() : this.#completeSet(parent);
+    for (const { source, value } of sources) {
+      const name = formatPrefix(source);
+      const from = inherited.get(name);
+      // The counter is part of the value: equal bytes are the same route.
+      const copy = from !== undefined && Buffer.compare(from.value, value) === 0 ? from : undefined;
+      entry.installed.set(name, copy ?? { source, value });
+      if (copy === undefined) entry.own.set(name, { source, value });
+    }
+    this.#groups.set(formatPrefix(entry.group), entry);
+    if (entry.own.size > 0) return;
+    this.#maps.groups.delete(this.#abi.groupPrefix(entry.group));
+    this.#withdraw(entry);
   }
 
   /** Throws the kernel's error when a table is full: nothing has changed then. */

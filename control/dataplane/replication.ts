@@ -7,8 +7,8 @@ import { BpfMap } from '#bindings';
 import type { BpfProgram } from '#bindings';
 import { errorText } from '../errors';
 import type { VportId } from '../mrib/route';
-import { GroupPool, sizeClasses, type Shortage } from './group-pool';
-import { u32Key, u32Keys } from './keys';
+import { GroupPool, sizeClasses, type Group, type Shortage } from './group-pool';
+import { readU32, u32Key, u32Keys } from './keys';
 
 const BPF_MAP_TYPE_DEVMAP = 14;
 /** struct bpf_devmap_val: ifindex, program descriptor. */
@@ -21,6 +21,10 @@ const FIRST_GROUPS = 32;
 export interface ReplicationOptions {
   /** The ARRAY_OF_MAPS, with outerEntries() entries. */
   readonly outer: BpfMap;
+  /** Where the group of this index is pinned. */
+  readonly pinPath: (index: number) => string;
+  /** Groups that are there already, by their indexes from 0 on. */
+  readonly present: readonly BpfMap[];
   /** Held, not only its descriptor: a program object that is collected closes it. */
   readonly egress: BpfProgram;
   /** Sets in use at one time. */
@@ -56,7 +60,9 @@ export class Replication {
 
   static async create(options: ReplicationOptions): Promise<Replication> {
     const replication = new Replication(options);
-    await replication.#install(sizeClasses(options.ports).map((slots) => ({ slots, count: FIRST_GROUPS })));
+    replication.#maps.push(...options.present);
+    if (options.present.length === 0) await replication.#install(sizeClasses(options.ports).map((slots) => ({ slots, count: FIRST_GROUPS })));
+    else await replication.#completeOuter();
     return replication;
   }
 
@@ -81,6 +87,36 @@ export class Replication {
     this.growIfShort();
   }
 
+  get count(): number {
+    return this.#maps.length;
+  }
+
+  /** The interfaces in the slots of a group; undefined: an empty slot. */
+  slotsOf(index: number): readonly (number | undefined)[] {
+    const map = this.#maps[index];
+    return Array.from({ length: this.#slots(index) }, (_, slot) => {
+      const value = map?.lookup(u32Key(slot));
+      return value === undefined ? undefined : readU32(value, 0);
+    });
+  }
+
+  /** A group that routes have already: it goes on as it is, with the egress program of this controller. `vports`: by slot. */
+  adopt(index: number, vports: readonly (VportId | undefined)[], users: number): Group {
+    this.#write(index, vports);
+    const present = vports.filter((vport) => vport !== undefined);
+    return this.pool.adopt({ index, slots: this.#slots(index), vports: present, users, hasHoles: present.length < vports.length });
+  }
+
+  /** Groups that no route has: what they hold is let go. */
+  async adoptSpare(indexes: readonly number[]): Promise<void> {
+    for (let from = 0; from < indexes.length; from += MADE_AT_ONCE) {
+      const some = indexes.slice(from, from + MADE_AT_ONCE);
+      await Promise.all(some.map((index) => this.#maps[index]?.deleteBatch(u32Keys(range(this.#slots(index))), this.#slots(index))));
+      for (const index of some) this.pool.add(this.#slots(index), [index]);
+    }
+    if (this.#room() === 0) this.pool.complete();
+  }
+
   /** The port sits on another device now. */
   rewrite(vport: VportId): void {
     for (const group of this.pool.groupsWith(vport)) this.#fill(group.index, group.vports);
@@ -90,6 +126,18 @@ export class Replication {
     this.#closed = true;
     await this.#growing;
     for (const map of this.#maps) map.close();
+  }
+
+  #slots(index: number): number {
+    return this.#maps[index]?.info.maxEntries ?? 0;
+  }
+
+  /** A controller that died may have pinned groups that it had not installed yet. */
+  async #completeOuter(): Promise<void> {
+    const missing = range(this.#maps.length).filter((index) => this.#options.outer.lookup(u32Key(index)) === undefined);
+    if (missing.length === 0) return;
+    const descriptors = missing.map((index) => this.#maps[index]?.fd ?? -1);
+    await this.#options.outer.updateBatch(u32Keys(missing), u32Keys(descriptors), missing.length);
   }
 
   #room(): number {
@@ -103,8 +151,11 @@ export class Replication {
     for (const { slots, count } of wanted) {
       for (let i = Math.min(count, this.#room()); i > 0; i--) {
         if (made.length % MADE_AT_ONCE === MADE_AT_ONCE - 1) await nextTurn();
-        made.push({ slots, index: this.#maps.length });
-        this.#maps.push(BpfMap.create({ type: BPF_MAP_TYPE_DEVMAP, name: 'xm_group', keySize: 4, valueSize: DEVMAP_VALUE_BYTES, maxEntries: slots }));
+        const index = this.#maps.length;
+        const map = BpfMap.create({ type: BPF_MAP_TYPE_DEVMAP, name: 'xm_group', keySize: 4, valueSize: DEVMAP_VALUE_BYTES, maxEntries: slots });
+        map.pin(this.#options.pinPath(index));
+        made.push({ slots, index });
+        this.#maps.push(map);
       }
     }
     const descriptors = this.#maps.slice(first).map((map) => map.fd);
@@ -114,11 +165,17 @@ export class Replication {
   }
 
   #fill(group: number, vports: readonly VportId[]): void {
+    if (vports.length > this.#slots(group)) throw new RangeError(`replication group ${group} has no room for ${vports.length} interfaces`);
+    this.#write(group, vports);
+  }
+
+  /** undefined: an empty slot, as that of a port without a device is. */
+  #write(group: number, vports: readonly (VportId | undefined)[]): void {
     const map = this.#maps[group];
-    if (map === undefined) throw new RangeError(`replication group ${group} does not exist`);
+    if (map === undefined) return;
     const present: { readonly slot: number; readonly ifindex: number }[] = [];
     vports.forEach((vport, slot) => {
-      const ifindex = this.#options.ifindexOf(vport);
+      const ifindex = vport === undefined ? undefined : this.#options.ifindexOf(vport);
       if (ifindex === undefined) map.delete(u32Key(slot));
       else present.push({ slot, ifindex });
     });
@@ -127,6 +184,11 @@ export class Replication {
   }
 
   #clear(group: number, slots: number): void {
-    this.#maps[group]?.deleteMany(u32Keys(Array.from({ length: slots }, (_, slot) => slot)), slots);
+    this.#maps[group]?.deleteMany(u32Keys(range(slots)), slots);
   }
+}
+
+/** 0 … length-1 */
+function range(length: number): readonly number[] {
+  return Array.from({ length }, (_, i) => i);
 }

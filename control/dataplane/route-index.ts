@@ -47,6 +47,11 @@ export class RouteIndex {
     this.#shift = indexShift(memory.length / layout.bucketWords);
   }
 
+  /** A route that the table of all routes has had since before this controller. */
+  adopt(route: RouteKey, key: bigint, value: bigint, nowMs: number): void {
+    this.publish(this.reserve(route, key, value, nowMs), key, value);
+  }
+
   /** Before the table of all routes is written: a place for this route, invisible as yet, or the one it has. */
   reserve(route: RouteKey, key: bigint, value: bigint, nowMs: number): number {
     const first = this.#firstPlace(route);

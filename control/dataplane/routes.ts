@@ -5,7 +5,7 @@
  */
 import type { BpfMap } from '#bindings';
 import { errorText } from '../errors';
-import { nameOf, type RouteChange, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
+import { nameOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
 import type { Abi } from './abi';
 import type { RouteProblem } from './api';
 import type { CounterSlots } from './counter-slots';
@@ -90,7 +90,16 @@ export class RouteTable {
     return this.#byCounter[counter];
   }
 
-  /** In order. Returns what was refused. */
+  /** It is in the kernel already. undefined when its counter is another route's, so that it cannot be one of ours. */
+  adopt(route: WantedRoute, { counter, group, viaTc }: Pick<RouteEntry, 'counter' | 'group' | 'viaTc'>, nowMs: number): RouteEntry | undefined {
+    if (this.#byCounter[counter] !== undefined) return undefined;
+    const entry: RouteEntry = { route, counter, group, installedAtMs: nowMs, serial: ++this.#serial, viaTc };
+    this.#entries.set(nameOf(route), entry);
+    this.#byCounter[counter] = entry;
+    return entry;
+  }
+
+  /** In order. Returns what was refused. What is installed as it is wanted is not written again. */
   apply(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[] {
     const problems: RouteProblem[] = [];
     for (let at = 0; at < changes.length; ) {
@@ -123,10 +132,18 @@ export class RouteTable {
     return local === true || (tcPorts.size > 0 && outgoing.some((vport) => tcPorts.has(vport)));
   }
 
+  #holds(name: string, route: WantedRoute): boolean {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || !sameRoute(entry.route, route) || entry.viaTc !== this.#needsTc(route)) return false;
+    // Not one that was adopted with a group that stands for no set.
+    return entry.group === undefined || entry.group.key === route.outgoing.join();
+  }
+
   #setAll(routes: ReadonlyMap<string, WantedRoute>, nowMs: number, problems: RouteProblem[]): void {
     const prepared: Prepared[] = [];
     let added = 0;
     for (const [name, route] of routes) {
+      if (this.#holds(name, route)) continue;
       const found = this.#prepare(name, route, nowMs, added);
       if (typeof found === 'string') problems.push(problemOf(route, found));
       else {

@@ -2,7 +2,8 @@
  * The catalogue of metrics with few series: the router as a whole and its interfaces. docs/metrics.md describes each; a test compares
  * the two. Flows have a file of their own.
  */
-import type { InterfaceState, StateSource, StatusState } from '../api/state-source';
+import type { InterfaceState, StateSource, StatusState, TakeoverState } from '../api/state-source';
+import { REPAIR_KINDS } from '../dataplane/api';
 
 import { familyHeader, type Labels, labelText, type MetricFamily, sampleLine, type SampleValue } from './text';
 
@@ -61,6 +62,11 @@ function perInterfaceIf(name: string, help: string, value: (state: InterfaceStat
   return { name, type: 'gauge', help, samples: (view) => view.interfaces.flatMap(samplesOf) };
 }
 
+/** 0 where the daemon began with nothing. */
+function takeoverGauge(name: string, help: string, value: (state: TakeoverState) => number): RouterFamily {
+  return gauge(name, help, ({ takeover }) => (takeover === undefined ? 0 : value(takeover)));
+}
+
 function flag(value: boolean): number {
   return value ? 1 : 0;
 }
@@ -104,6 +110,15 @@ const STATUS_FAMILIES: readonly RouterFamily[] = [
     'Outgoing sets the data plane has room for.',
     (status) => status.replicationGroups.limit,
   ),
+  takeoverGauge('xmcast_takeover_routes', 'Routes that were forwarding before the start and went on.', ({ routes }) => routes),
+  takeoverGauge('xmcast_takeover_stale_routes', 'Routes among them that nothing known so far asks for.', ({ staleRoutes }) => staleRoutes),
+  takeoverGauge('xmcast_takeover_unclaimed_memberships', 'Memberships of before the start that no host has claimed so far.', (state) => state.unclaimedMemberships),
+  {
+    name: 'xmcast_repairs_total',
+    type: 'counter',
+    help: 'What somebody else had changed in the kernel and was put right.',
+    samples: ({ status }) => REPAIR_KINDS.map((kind): Sample => [{ kind }, status.repairs.get(kind) ?? 0n]),
+  },
   { name: 'xmcast_flows', type: 'gauge', help: 'Routes with counters.', samples: (view) => [[{}, view.flows]] },
 ];
 

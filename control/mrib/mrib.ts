@@ -13,7 +13,7 @@ import { dynamicRoutes, isRangeRule, outgoingOf, rangeOfRule, staticRoutes, want
 import { isUseless, newGroupState, withDemand, type Demand, type GroupState, type SeenSource } from './group-state';
 import { IdleQueue } from './idle-queue';
 import type { ReversePath } from './reverse-path';
-import { nameOf, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
+import { isRange, nameOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
 import { StaticRules, type StaticRule } from './static-rules';
 
 export interface MribSettings {
@@ -151,6 +151,10 @@ export class Mrib {
     return state === undefined ? undefined : wantedOf(state, source);
   }
 
+  isWanted(key: RouteKey): boolean {
+    return isRange(key) ? this.#ranges.has(nameOf(key)) : this.wantedRoute(key.source, key.group) !== undefined;
+  }
+
   /** Every route that should be installed now. */
   *wantedRoutes(): Iterable<WantedRoute> {
     for (const { star, bySource } of this.#groups.values()) {
@@ -262,8 +266,4 @@ function difference(group: Ipv4, old: Routes, next: Routes): readonly RouteChang
   else if (old.star !== undefined) changes.push({ kind: 'remove', key: { source: 0, group } });
   for (const source of old.bySource?.keys() ?? []) if (next.bySource?.has(source) !== true) changes.push({ kind: 'remove', key: { source, group } });
   return changes;
-}
-
-function sameRoute(a: WantedRoute, b: WantedRoute): boolean {
-  return a.incoming === b.incoming && a.ttlThreshold === b.ttlThreshold && a.local === b.local && a.outgoing.length === b.outgoing.length && a.outgoing.every((vport, i) => vport === b.outgoing[i]);
 }

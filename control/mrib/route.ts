@@ -32,6 +32,11 @@ export interface WantedRoute extends RouteKey {
   readonly local?: boolean;
 }
 
+/** Also of equal keys. */
+export function sameRoute(a: WantedRoute, b: WantedRoute): boolean {
+  return a.incoming === b.incoming && a.ttlThreshold === b.ttlThreshold && a.local === b.local && a.outgoing.length === b.outgoing.length && a.outgoing.every((vport, i) => vport === b.outgoing[i]);
+}
+
 export type RouteChange = { readonly kind: 'set'; readonly route: WantedRoute } | { readonly kind: 'remove'; readonly key: RouteKey };
 
 /** The key of a route in maps of JavaScript: source and group need 60 bits, more than a number holds exactly. */
@@ -48,6 +53,11 @@ export function rangeOf(key: RouteKey): { readonly group: Ipv4Prefix; readonly s
     group: { address: key.group, length: key.groupLength ?? 32 },
     source: { address: key.source, length: key.sourceLength ?? (key.source === 0 ? 0 : 32) },
   };
+}
+
+/** The key of a range, or of what has all its bits. */
+export function rangeKey(group: Ipv4Prefix, source: Ipv4Prefix): RouteKey {
+  return { source: source.address, group: group.address, sourceLength: source.length, groupLength: group.length };
 }
 
 /** As routeName(), for ranges too. */

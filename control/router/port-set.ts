@@ -8,11 +8,14 @@ import type { Port } from './port';
 
 export class PortSet {
   readonly #make: (vport: VportId, settings: InterfaceSettings) => Port;
+  /** Numbers that the forwarder has for interfaces already, by name. */
+  readonly #known: ReadonlyMap<string, VportId>;
   #all: readonly Port[] = [];
   #byVport: ReadonlyMap<VportId, Port> = new Map();
 
-  constructor(make: (vport: VportId, settings: InterfaceSettings) => Port) {
+  constructor(make: (vport: VportId, settings: InterfaceSettings) => Port, known: ReadonlyMap<string, VportId> = new Map()) {
     this.#make = make;
+    this.#known = known;
   }
 
   /** In the order of the configuration. */
@@ -27,12 +30,17 @@ export class PortSet {
   /** Resolves when ports that are gone have left the forwarder, and those that stay follow their new settings. */
   async configure(interfaces: readonly InterfaceSettings[]): Promise<void> {
     const before = new Map(this.#all.map((port) => [port.name, port]));
-    const free = freeNumbers(new Set(this.#byVport.keys()));
+    const taken = new Set(this.#byVport.keys());
+    const free = freeNumbers(new Set([...taken, ...this.#known.values()]));
+    const numberFor = (name: string): VportId => {
+      const known = this.#known.get(name);
+      return known === undefined || taken.has(known) ? free.next().value : known;
+    };
     const staying = (entry: InterfaceSettings): Port | undefined => {
       const port = before.get(entry.name);
       return port?.mayBecome(entry) === true ? port : undefined;
     };
-    this.#all = interfaces.map((entry) => staying(entry) ?? this.#make(free.next().value, entry));
+    this.#all = interfaces.map((entry) => staying(entry) ?? this.#make(numberFor(entry.name), entry));
     this.#byVport = new Map(this.#all.map((port) => [port.vport, port]));
     const gone = [...before.values()].filter((port) => this.#byVport.get(port.vport) !== port);
     await Promise.all(gone.map((port) => port.remove()));

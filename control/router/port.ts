@@ -175,9 +175,9 @@ export class Port {
     return this.setLink(undefined);
   }
 
-  /** As remove(), when the forwarder is closed as a whole. */
-  async close(): Promise<void> {
-    this.#leaveAll();
+  /** As remove(), when the forwarder is closed as a whole. `keep`: it goes on, and upstreams are to go on sending. */
+  async close({ keep }: { readonly keep: boolean }): Promise<void> {
+    if (!keep) this.#leaveAll();
     this.#link = undefined;
     await this.#work;
   }

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../config/settings';
-import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
+import type { CounterSnapshot, Dataplane, Punt, TakenOver } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
@@ -24,7 +24,9 @@ import { OwnMemberships, type JoinOnHost } from './own-memberships';
 import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
+import { latestOf, restorationOf, type Restoration } from './restoration';
 import { SsmMapper } from './ssm-mapping';
+import { StaleRoutes } from './stale-routes';
 import { activeRules } from './static-routes';
 import { UpstreamReports } from './upstream-reports';
 
@@ -44,6 +46,13 @@ export interface RouterOptions {
   readonly random?: () => number;
   /** Default: in this machine's kernel. */
   readonly joinOnHost?: JoinOnHost;
+}
+
+export interface Unclaimed {
+  readonly routes: number;
+  readonly memberships: number;
+  /** By the monotonic clock; undefined: nothing is held. */
+  readonly holdEndsMs: number | undefined;
 }
 
 /** Streams nobody wants get this share of the route table, each for half a minute. */
@@ -77,12 +86,18 @@ export class Router {
   #dataplaneDueMs: number | undefined;
   /** What the turn has changed so far: written together, or before something needs it. */
   #changes: RouteChange[] = [];
+  /** Until everything is known that was known before, nothing is written: half of it would be less than what is installed. */
+  #isRestoring: boolean;
+  #stale = new StaleRoutes([]);
+  /** When what nobody has claimed by then goes. undefined: nothing was taken over, or it is over. */
+  #holdEndsMs: number | undefined;
   #closed = false;
 
   constructor(options: RouterOptions) {
     const { settings, dataplane, kernel, clock, log } = options;
     this.#options = options;
     this.#settings = settings;
+    this.#isRestoring = dataplane.takenOver !== undefined;
     this.budget = { limit: settings.limits.memberships, used: 0 };
     this.loops = new LoopAlarm(log);
     this.ssm = new SsmMapper({ settings: settings.ssmMapping, clock, log, onMapped: (group) => this.#sourcesMapped(group) });
@@ -96,7 +111,8 @@ export class Router {
       onEffects: (port: Port, effects: readonly PortEffect[]) => this.#carryOut(port, effects),
       onChanged: () => this.#reversePathChanged(),
     };
-    this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps));
+    const known = new Map(dataplane.takenOver?.ports.map(({ name, vport }) => [name, vport]));
+    this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), known);
     this.#path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
     this.mrib = new Mrib(mribSettings(settings), this.#path);
     this.#reports = new UpstreamReports(this.mrib, this.#path);
@@ -127,6 +143,8 @@ export class Router {
     this.#options.kernel.onChanges(() => void this.#followLinks());
     await this.#ports.configure(this.#settings.interfaces);
     await this.#followLinks();
+    const { takenOver } = this.#options.dataplane;
+    if (takenOver !== undefined) await this.#restore(takenOver);
     this.counters.start(this.#settings.dataplane.counterIntervalMs);
     return this.ports.map((port) => port.problem).filter((problem) => problem !== undefined);
   }
@@ -164,14 +182,24 @@ export class Router {
     if (!this.#closed) this.routes.retry(this.#nowMs());
   }
 
-  async close(): Promise<void> {
+  /** What a controller before this one had installed and nobody has asked for since. */
+  get unclaimed(): Unclaimed {
+    return {
+      routes: this.#stale.size,
+      memberships: this.ports.reduce((sum, port) => sum + (port.igmp?.unclaimedCount ?? 0), 0),
+      holdEndsMs: this.#holdEndsMs,
+    };
+  }
+
+  /** `keep`: what is forwarded goes on being so, and upstreams go on sending it. */
+  async close({ keep } = { keep: false }): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#driver.close();
     this.#own.close();
     this.ssm.close();
     await this.counters.close();
-    await Promise.all(this.ports.map((port) => port.close()));
+    await Promise.all(this.ports.map((port) => port.close({ keep })));
     this.routes.close();
   }
 
@@ -213,12 +241,62 @@ export class Router {
     });
   }
 
+  /** The routes that are installed, as wishes and streams; what nobody confirms goes when the hold time is over. */
+  async #restore(takenOver: TakenOver): Promise<void> {
+    const holdMs = this.#settings.dataplane.holdTimeMs;
+    const holdEndsMs = this.#nowMs() + holdMs;
+    if (holdMs > 0) await this.#enterRestored(this.#restorationOf(takenOver), holdEndsMs);
+    this.#isRestoring = false;
+    this.#stale = new StaleRoutes(takenOver.routes.filter((route) => !this.mrib.isWanted(route)));
+    this.#changes = [...latestOf(this.#changes)];
+    if (holdMs === 0) this.#collect(this.#stale.takeAll());
+    else this.#holdEndsMs = holdEndsMs;
+    this.#settle();
+    await this.#letPortsGo(takenOver);
+    const found = { ports: takenOver.ports.length, routes: takenOver.routes.length, unclaimed: this.unclaimed.routes };
+    this.#options.log.info(found, `took over ${found.routes} routes, ${found.ports} ports; what nobody claims goes in ${holdMs / 1000} s`);
+  }
+
+  #restorationOf({ routes }: TakenOver): Restoration {
+    return restorationOf(routes, {
+      isDownstream: (vport) => this.portOf(vport)?.settings.upstream === undefined,
+      isStatic: (route) => this.mrib.isStatic(route),
+      hasSeveralWays: (source, group) => this.#path.incomingFor(source, group).length > 1,
+    });
+  }
+
+  async #enterRestored({ memberships, streams }: Restoration, untilMs: number): Promise<void> {
+    let done = 0;
+    for (const { vport, ...membership } of memberships) {
+      this.portOf(vport)?.input({ kind: 'restored', ...membership, untilMs });
+      if (++done % MANY_AT_ONCE === 0) await nextTurn();
+    }
+    for (const { source, group, incoming } of streams) {
+      this.#collect(this.mrib.sourceSeen(source, group, incoming, this.#nowMs()));
+      if (++done % MANY_AT_ONCE === 0) await nextTurn();
+    }
+  }
+
+  /** Interfaces that are no ports any more, or not there. */
+  async #letPortsGo({ ports }: TakenOver): Promise<void> {
+    const gone = ports.filter(({ vport }) => this.portOf(vport)?.link === undefined);
+    await Promise.all(gone.map(({ vport }) => this.#options.dataplane.removePort(vport)));
+  }
+
+  #sweep(): void {
+    this.#holdEndsMs = undefined;
+    const changes = this.#stale.takeAll();
+    if (changes.length > 0) this.#options.log.info({ routes: changes.length }, `the hold time is over: ${changes.length} routes that nobody has claimed go`);
+    this.#collect(changes);
+  }
+
   #collect(changes: readonly RouteChange[]): void {
+    this.#stale.changed(changes);
     for (const change of changes) this.#changes.push(change);
   }
 
   #writeRoutes(): void {
-    if (this.#changes.length === 0) return;
+    if (this.#changes.length === 0 || this.#isRestoring) return;
     const changes = this.#changes;
     this.#changes = [];
     this.routes.apply(changes, this.#nowMs());
@@ -228,7 +306,8 @@ export class Router {
   #settle(): void {
     this.#writeRoutes();
     const nowMs = this.#nowMs();
-    this.#reports.flush(nowMs);
+    // Nor are upstreams told of less than they were.
+    if (!this.#isRestoring) this.#reports.flush(nowMs);
     this.#planHousekeeping(nowMs);
   }
 
@@ -243,6 +322,7 @@ export class Router {
         return sendIgmp(port, effect, dataplane, log);
       case 'membership':
         this.#collect(this.mrib.setDemand(port.vport, effect.group, effect.wanted));
+        this.#collect(this.#stale.takeGroup(effect.group));
         return this.#reports.groupChanged(effect.group);
       case 'querier':
         return this.#thinkOver();
@@ -301,6 +381,7 @@ export class Router {
 
   #nextDeadline(): number | undefined {
     let earliest = this.#dataplaneDueMs;
+    if (this.#holdEndsMs !== undefined) earliest = Math.min(earliest ?? Infinity, this.#holdEndsMs);
     for (const port of this.ports) {
       const deadline = port.nextDeadline();
       if (deadline !== undefined && (earliest === undefined || deadline < earliest)) earliest = deadline;
@@ -313,6 +394,7 @@ export class Router {
       const deadline = port.nextDeadline();
       if (deadline !== undefined && deadline <= nowMs) port.advance();
     }
+    if (this.#holdEndsMs !== undefined && this.#holdEndsMs <= nowMs) this.#sweep();
     this.#settle();
   }
 

@@ -3,7 +3,7 @@
  */
 import type { Dataplane, RouteCounters, VportCounters } from '../dataplane/api';
 import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
-import type { FlowState, InterfaceState, MembershipState, ReportState, RouteState, StateSource, StatusState } from '../api/state-source';
+import type { FlowState, InterfaceState, MembershipState, ReportState, RouteState, StateSource, StatusState, TakeoverState } from '../api/state-source';
 import type { Clock } from '../kernel/clock';
 import { nameOf } from '../mrib/route';
 import type { VportId, WantedRoute } from '../mrib/route';
@@ -42,6 +42,8 @@ export class RouterState implements StateSource {
       membershipBudget: { used: router.budget.used, limit: router.budget.limit },
       routes: { installed: routes, limit: routeLimit, refused: router.routes.refused },
       replicationGroups: { used: groups, limit: groupLimit },
+      takeover: this.#takeover(),
+      repairs: dataplane.repairs,
       conditions: this.#conditions(),
     };
   }
@@ -98,6 +100,20 @@ export class RouterState implements StateSource {
 
   refreshCounters(): Promise<void> {
     return this.#options.router.counters.refresh();
+  }
+
+  #takeover(): TakeoverState | undefined {
+    const { router, dataplane, clock } = this.#options;
+    const { takenOver } = dataplane;
+    if (takenOver === undefined) return undefined;
+    const { routes, memberships, holdEndsMs } = router.unclaimed;
+    return {
+      ports: takenOver.ports.length,
+      routes: takenOver.routes.length,
+      staleRoutes: routes,
+      unclaimedMemberships: memberships,
+      holdEndsAtMs: holdEndsMs === undefined ? undefined : clock.nowWallMs() + holdEndsMs - clock.nowMs(),
+    };
   }
 
   #interfacesOf(route: WantedRoute): { readonly incomingInterface: string; readonly outgoingInterfaces: readonly string[] } {

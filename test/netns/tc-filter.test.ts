@@ -27,7 +27,7 @@ afterEach(async () => lab?.close());
 
 /** `body` sees the pins, opened as a daemon does at its start, the loaded object and attach(), which attaches to up0. */
 function inOneProcess(body: string): Promise<string> {
-  const modules = { bindings: 'bindings/index.js', hook: 'build/control/dataplane/tc-hook.js', pins: 'build/control/dataplane/pin-folder.js' };
+  const modules = { bindings: 'bindings/index.js', hook: 'build/control/dataplane/hook.js', pins: 'build/control/dataplane/pin-folder.js' };
   const [bindings, hook, pins] = Object.values(modules).map((path) => `require(${JSON.stringify(inRepository(path))})`);
   const object = JSON.stringify(inRepository('bpf/build/xmcast.bpf.o'));
   return router.run([

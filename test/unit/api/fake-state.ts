@@ -30,6 +30,8 @@ export class FakeState implements StateSource {
     membershipBudget: { used: 2, limit: 131_072 },
     routes: { installed: 2, limit: 4096, refused: 0n },
     replicationGroups: { used: 1, limit: 1024 },
+    takeover: undefined,
+    repairs: new Map(),
     conditions: [],
   };
   interfaceStates: InterfaceState[] = [];

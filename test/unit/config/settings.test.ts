@@ -72,6 +72,9 @@ test('a name alone: everything else is the default', () => {
         wrong_interface: { ratePps: 100, burst: 100, totalPps: 400 },
       },
       counterIntervalMs: 1_000,
+      holdTimeMs: 900_000,
+      keepOnStop: true,
+      verifyIntervalMs: 5_000,
     },
     api: { socketPath: '/run/xmcast/control.sock' },
     metrics: { host: '127.0.0.1', port: 9469 },
@@ -137,6 +140,9 @@ ssm_mapping:
 dataplane:
   pin_path: /sys/fs/bpf/other
   counter_interval: 0.25s
+  hold_time: 0s
+  keep_on_stop: false
+  verify_interval: 2s
   policers:
     igmp_report: {rate: 1, burst: 2, total: 3}
     igmp_query: {rate: 3, burst: 4}
@@ -261,6 +267,9 @@ const FULL_SETTINGS: Settings = {
       wrong_interface: { ratePps: 9, burst: 9, totalPps: 36 },
     },
     counterIntervalMs: 250,
+    holdTimeMs: 0,
+    keepOnStop: false,
+    verifyIntervalMs: 2_000,
   },
   api: { socketPath: '/tmp/x.sock' },
   metrics: { host: 'fe80::1%eth0', port: 9000 },

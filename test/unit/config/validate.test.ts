@@ -34,6 +34,7 @@ const RANGES: [key: string, min: string, below: string, max: string, above: stri
   ['limits.replication_groups', '16', '15', '65536', '65537'],
   ['limits.source_idle_timeout', '10s', '9.999s', '86400s', '86400.001s'],
   ['dataplane.counter_interval', '0.1s', '0.099s', '60s', '60.001s'],
+  ['dataplane.verify_interval', '1s', '0.999s', '60s', '60.001s'],
 ];
 test.each(RANGES)('%s: %s and not %s, %s and not %s', (key, min, below, max, above) => {
   const [section, field] = key.split('.');

@@ -1,6 +1,6 @@
 /** The outside of the router for its unit tests: a data plane that only remembers, a kernel whose links a test sets. */
 import { pino } from 'pino';
-import type { CounterSnapshot, Dataplane, PortAttachment, PortSpec, Punt, RouteCounters, RouteProblem } from '../../../control/dataplane/api';
+import type { CounterSnapshot, Dataplane, PortAttachment, PortSpec, Punt, RepairKind, RouteCounters, RouteProblem, TakenOver } from '../../../control/dataplane/api';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import type { KernelChange, LinkState } from '../../../control/kernel/interface-table';
 import { nameOf, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
@@ -22,6 +22,8 @@ export const NO_COUNTERS: RouteCounters = {
 
 export class FakeDataplane implements Dataplane {
   readonly dropReasons = ['no_route'];
+  readonly repairs = new Map<RepairKind, bigint>();
+  takenOver: TakenOver | undefined;
   readonly ports = new Map<VportId, PortSpec>();
   readonly routes = new Map<string, WantedRoute>();
   readonly sent: { readonly vport: VportId; readonly frame: Uint8Array }[] = [];

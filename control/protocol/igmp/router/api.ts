@@ -97,10 +97,17 @@ export type IgmpEvent =
   | { readonly kind: 'link-down' }
   /** From now on these settings hold. What they do not forbid stays as it is. */
   | { readonly kind: 'settings'; readonly settings: IgmpInterfaceSettings }
+  /**
+   * A router before this one, on the same link, had this membership. It holds until then, unless hosts speak of it, which have the last
+   * word by the ordinary rules. EXCLUDE: every source but these.
+   */
+  | { readonly kind: 'restored'; readonly group: Ipv4; readonly mode: 'include' | 'exclude'; readonly sources: readonly Ipv4[]; readonly untilMs: number }
   /** ssmMapping has an answer for this group that it did not have, or another one. */
   | { readonly kind: 'sources-mapped'; readonly group: Ipv4 };
 
 /** `Ipv4Prefix` in 'link-up' holds the interface's own address with its prefix length (host bits set): 10.1.0.1/24. */
+
+export type Restored = Extract<IgmpEvent, { readonly kind: 'restored' }>;
 
 export type IgmpEffect =
   /** Send this message to this IP address, TTL 1, with Router Alert, from `source`. */
@@ -163,5 +170,7 @@ export interface IgmpRouterInterface {
   nextDeadline(): number | undefined;
   memberships(nowMs: number): readonly MembershipSnapshot[];
   readonly membershipCount: number;
+  /** Memberships that were restored, and that no host has claimed so far. */
+  readonly unclaimedCount: number;
   querier(nowMs: number): QuerierSnapshot;
 }

@@ -3,8 +3,8 @@
  * queries and publishes their demand when it changed. Never judges senders, group addresses or access: intake.ts has done so.
  */
 import { formatIpv4, type Ipv4 } from '../../packet/address';
-import type { IgmpQuery } from '../message';
-import type { MembershipSnapshot, StaticGroup } from './api';
+import { RecordType, type IgmpQuery } from '../message';
+import type { MembershipSnapshot, Restored, StaticGroup } from './api';
 import { effectiveRecord, noteOlderHost, type EffectiveRecord } from './compatibility';
 import { DeadlineQueue } from '../deadline-queue';
 import { demandOf, sameDemand } from './demand';
@@ -39,12 +39,33 @@ export class GroupTable {
   /** Groups that are static now. */
   #fixed: readonly Ipv4[] = [];
 
+  #unclaimed = 0;
+
   constructor(places: Places) {
     this.#places = places;
   }
 
   get count(): number {
     return this.#groups.size;
+  }
+
+  get unclaimedCount(): number {
+    return this.#unclaimed;
+  }
+
+  /** What hosts have said by now stands; who spoke for the rest is not known. It was there before: no limit refuses it. */
+  restore({ group, mode, sources, untilMs }: Restored, turn: Turn): void {
+    const found = this.#groups.get(keyOf(group));
+    if (found?.mode === 'exclude') return;
+    const news = sources.filter((source) => found?.sources.has(source) !== true);
+    if (mode === 'include' && news.length === 0) return;
+    const membership = found ?? this.#create(group, turn);
+    this.#touch(membership);
+    hideHosts(membership, untilMs);
+    if (found === undefined) this.#unclaimed += 1;
+    membership.isUnclaimed ||= found === undefined;
+    const type = mode === 'exclude' ? RecordType.MODE_IS_EXCLUDE : RecordType.MODE_IS_INCLUDE;
+    this.#change(membership, type, mode === 'exclude' ? sources : news, turn, untilMs - turn.nowMs);
   }
 
   /** Takes effect at once in the state; queries and demand follow with settle(). */
@@ -55,6 +76,7 @@ export class GroupTable {
     if (joins && this.#refuses(record, found, turn)) return this.suppressorHeard(record.group, turn);
     const membership = found ?? this.#create(record.group, turn);
     this.#touch(membership);
+    if (joins) this.#claim(membership);
     if (joins) noteJoin(membership, record, turn);
     this.#track(membership, record, turn);
     const effective = effectiveRecord(record, membership, turn.settings, turn.nowMs);
@@ -212,13 +234,24 @@ export class GroupTable {
     this.#places.releaseHost(host.address, membership.isCounted, turn);
   }
 
-  #change(membership: Membership, type: EffectiveRecord['type'], sources: readonly Ipv4[], turn: Turn): void {
-    const { groupMembershipIntervalMs } = turn.intervals;
+  #claim(membership: Membership): void {
+    if (membership.isUnclaimed) this.#unclaimed -= 1;
+    membership.isUnclaimed = false;
+  }
+
+  /** `livesMs`: without another report. */
+  #change(
+    membership: Membership,
+    type: EffectiveRecord['type'],
+    sources: readonly Ipv4[],
+    turn: Turn,
+    livesMs = turn.intervals.groupMembershipIntervalMs,
+  ): void {
     const sourceLimit = turn.settings.limits.sourcesPerGroup;
-    const outcome = applyRecord(membership, type, sources, { nowMs: turn.nowMs, groupMembershipIntervalMs, sourceLimit });
+    const outcome = applyRecord(membership, type, sources, { nowMs: turn.nowMs, groupMembershipIntervalMs: livesMs, sourceLimit });
     membership.unpublished ||= outcome.changed;
     // Timers that were refreshed run out later than they would have: when the earlier time comes, the queue will see.
-    this.#queue.expedite(membership, turn.nowMs + groupMembershipIntervalMs);
+    this.#queue.expedite(membership, turn.nowMs + livesMs);
     // RFC 2236 §3: "Non-Queriers MUST ignore Leave Group messages".
     if (turn.isQuerier && (outcome.queryGroup || outcome.querySources.length > 0)) {
       this.#ask(membership, endAtOnce(membership, outcome, turn), turn);
@@ -263,6 +296,7 @@ export class GroupTable {
 
   /** INCLUDE({}): no host is left. */
   #forgetAll(membership: Membership, turn: Turn): void {
+    this.#claim(membership);
     for (const { address } of hostsOf(membership)) this.#places.releaseHost(address, membership.isCounted, turn);
     forgetAllHosts(membership);
     membership.queries = undefined;

@@ -71,6 +71,10 @@ class RouterInterface implements IgmpRouterInterface {
     return this.#groups.count;
   }
 
+  get unclaimedCount(): number {
+    return this.#groups.unclaimedCount;
+  }
+
   querier(nowMs: number): QuerierSnapshot {
     return this.#querier.snapshot(Math.max(this.#turn.nowMs, nowMs));
   }
@@ -87,6 +91,9 @@ class RouterInterface implements IgmpRouterInterface {
         return this.#linkDown();
       case 'settings':
         return this.#configure(event.settings);
+      case 'restored':
+        if (this.#querier.isUp) this.#groups.restore(event, this.#turn);
+        return this.#groups.settle(this.#turn);
       case 'sources-mapped':
         this.#intake.sourcesMapped(event.group, this.#turn);
         return this.#groups.settle(this.#turn);

@@ -23,6 +23,8 @@ export interface Membership extends Scheduled, GroupState, OlderHosts, HostMemor
   mapping: Mapping | undefined;
   /** Takes a place under the limits of groups. */
   isCounted: boolean;
+  /** A router before this one had it, and no host has asked for it since. */
+  isUnclaimed: boolean;
   /** Waits for the end of the turn. */
   isTouched: boolean;
   /** The state changed in a way that may change the demand since it was last published. */
@@ -49,6 +51,7 @@ export function newMembership(group: Ipv4, nowMs: number): Membership {
     fixed: undefined,
     mapping: undefined,
     isCounted: false,
+    isUnclaimed: false,
     isTouched: false,
     unpublished: false,
     published: undefined,

@@ -1,0 +1,115 @@
+/**
+ * Makes what a controller before this one has installed this one's own, in maps of the same layout: each route keeps its counter and its
+ * place in the index, each replication group its slots. Nothing that a packet meets changes but the programs.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { rangeKey, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
+import type { TakenOver } from './api';
+import type { CounterSlots } from './counter-slots';
+import type { Group } from './group-pool';
+import type { Handover } from './handover';
+import type { InstalledRange, PrefixRoutes } from './prefix-routes';
+import type { PortTable } from './ports';
+import type { Installed, InstalledEntry } from './read-installed';
+import type { Replication } from './replication';
+import type { RouteIndex } from './route-index';
+import type { RouteTable } from './routes';
+import type { ReadRoute } from './installed-abi';
+
+/** Routes in one piece. */
+const PIECE = 2048;
+
+export interface AdoptingParts {
+  readonly ports: PortTable;
+  readonly replication: Replication;
+  readonly routes: RouteTable;
+  readonly index: RouteIndex;
+  readonly ranges: PrefixRoutes;
+  readonly slots: CounterSlots;
+  readonly handover: Handover;
+  readonly nowMs: () => number;
+}
+
+type Read = ReadRoute & { readonly ttlThreshold: number };
+
+/** Ports first: what a slot stands for is known by them. Their programs are replaced when the groups have the new egress program. */
+export async function adopt(installed: Installed, parts: AdoptingParts): Promise<TakenOver> {
+  const { ports, ranges, slots, routes } = parts;
+  for (const { record, known } of installed.ports) await ports.adopt(record, known);
+  const adopted = ports.attached().map(({ vport, name, ifindex }) => ({ vport, name, ifindex }));
+  const inRanges = ranges.adopt(installed.rangeGroups, installed.rangeSources).map((range) => ({ range, read: installed.readRange(range.value) }));
+  const groups = await adoptGroups([...installed.routes, ...inRanges.map(({ read }) => read)], parts);
+  await adoptRoutes(installed.routes, groups, parts);
+  for (const { range, read } of inRanges) adoptRange(range, read, groups, parts);
+  const known = [...routes.entries()].map(([, entry]) => entry);
+  slots.adopt(new Set(known.map(({ counter }) => counter)), parts.nowMs());
+  await ports.replacePrograms();
+  const wanted = known.map(({ route }) => route);
+  await rewriteOdd(wanted, routes, parts.nowMs);
+  return { ports: adopted, routes: wanted };
+}
+
+async function adoptGroups(routes: readonly ReadRoute[], { ports, replication }: AdoptingParts): Promise<ReadonlyMap<number, Group>> {
+  const vportOf = new Map(ports.attached().map(({ ifindex, vport }) => [ifindex, vport]));
+  const used = usersByGroup(routes);
+  const groups = new Map<number, Group>();
+  for (const [index, { users, copies }] of used) {
+    if (index >= replication.count) continue;
+    const slots = replication.slotsOf(index).slice(0, copies);
+    groups.set(index, replication.adopt(index, slots.map((ifindex) => (ifindex === undefined ? undefined : vportOf.get(ifindex))), users));
+    if (groups.size % PIECE === 0) await nextTurn();
+  }
+  await replication.adoptSpare(Array.from({ length: replication.count }, (_, index) => index).filter((index) => !groups.has(index)));
+  return groups;
+}
+
+function usersByGroup(routes: readonly ReadRoute[]): ReadonlyMap<number, { users: number; copies: number }> {
+  const found = new Map<number, { users: number; copies: number }>();
+  for (const { group, copies } of routes) {
+    if (copies === 0) continue;
+    const known = found.get(group);
+    if (known === undefined) found.set(group, { users: 1, copies });
+    else {
+      known.users++;
+      known.copies = Math.max(known.copies, copies);
+    }
+  }
+  return found;
+}
+
+/** (*,G) first: what an (S,G) took of its packets is known by then. */
+async function adoptRoutes(entries: readonly InstalledEntry[], groups: ReadonlyMap<number, Group>, parts: AdoptingParts): Promise<void> {
+  let done = 0;
+  for (const isStar of [true, false]) {
+    for (const entry of entries) {
+      if ((entry.key.source === 0) !== isStar) continue;
+      if (adoptOne(entry.key, entry, groups, parts)) parts.index.adopt(entry.key, entry.keyWord, entry.valueWord, parts.nowMs());
+      if (++done % PIECE === 0) await nextTurn();
+    }
+  }
+}
+
+function adoptRange({ group, source }: InstalledRange, read: Read, groups: ReadonlyMap<number, Group>, parts: AdoptingParts): void {
+  adoptOne(rangeKey(group, source), read, groups, parts);
+}
+
+function adoptOne(key: RouteKey, read: Read, groups: ReadonlyMap<number, Group>, { routes, handover, nowMs }: AdoptingParts): boolean {
+  const group = read.copies === 0 ? undefined : groups.get(read.group);
+  // Its group is not to be had any more: whoever wants the route writes it anew.
+  if (read.copies > 0 && group === undefined) return false;
+  const entry = routes.adopt(wantedOf(key, read, group?.vports ?? []), { counter: read.counter, group, viaTc: read.viaTc }, nowMs());
+  if (entry !== undefined) handover.adopted(entry);
+  return entry !== undefined;
+}
+
+export function wantedOf(key: RouteKey, { incoming, ttlThreshold, local }: Read, outgoing: readonly VportId[]): WantedRoute {
+  return { ...key, incoming, outgoing, ...(ttlThreshold > 0 ? { ttlThreshold } : {}), ...(local ? { local } : {}) };
+}
+
+/** Those whose group lacks a device that went away, or is one of two for the same set, get a proper one. */
+async function rewriteOdd(wanted: readonly WantedRoute[], routes: RouteTable, nowMs: () => number): Promise<void> {
+  for (let from = 0; from < wanted.length; from += PIECE) {
+    routes.apply(wanted.slice(from, from + PIECE).map((route) => ({ kind: 'set', route })), nowMs());
+    await nextTurn();
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Takes away all that a controller has left behind: programs, pins, and what it had changed of the devices. For when none runs.
+ */
+import { InstalledAbi } from './installed-abi';
+import { layoutOf } from './loader';
+import { parseLayout } from './layout-record';
+import { PinFolder } from './pin-folder';
+import { PortDevices } from './port-device';
+import { readPorts } from './read-installed';
+
+/** Resolves with the names of the interfaces that were ports, as far as they are known. */
+export async function detachAll(pins: PinFolder, onTrouble: (message: string) => void): Promise<readonly string[]> {
+  const names: string[] = [];
+  const { current } = pins;
+  const layout = current === undefined ? undefined : parseLayout(layoutOf(current) ?? '');
+  if (current !== undefined && layout !== undefined) {
+    const abi = new InstalledAbi(layout.btf);
+    const devices = new PortDevices(abi.undoBits, onTrouble);
+    for (const { record } of await readPorts(abi, (name) => current.openMap(name))) {
+      await devices.giveBack(record, record.undo);
+      names.push(record.name);
+    }
+  }
+  await pins.clear();
+  return names;
+}
+
+/** When no controller runs over these pins. Resolves as detachAll(); rejects with XmcastError. */
+export async function detachForwarder(pinPath: string, onTrouble: (message: string) => void): Promise<readonly string[]> {
+  const pins = PinFolder.open(pinPath);
+  try {
+    return await detachAll(pins, onTrouble);
+  } finally {
+    pins.remove();
+  }
+}

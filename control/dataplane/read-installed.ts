@@ -1,0 +1,104 @@
+/**
+ * What a controller before this one has installed, read out of its maps into plain data: ports, routes, ranges. Off the event loop and in
+ * pieces, as there may be a hundred thousand. Changes nothing.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { BpfMap } from '#bindings';
+import type { RouteKey } from '../mrib/route';
+import type { PortSpec } from './api';
+import type { InstalledAbi, PortRecord, ReadRoute } from './installed-abi';
+import { readU32, u32Key } from './keys';
+import type { InstalledGroup, InstalledSource } from './prefix-routes';
+
+/** Routes in one piece: some two milliseconds. */
+const PIECE = 4096;
+
+export interface InstalledPort {
+  readonly record: PortRecord;
+  readonly known: Pick<PortSpec, 'macAddress' | 'mtu' | 'ttlThreshold'>;
+}
+
+export interface InstalledEntry extends ReadRoute {
+  readonly key: RouteKey;
+  /** Key and value as the kernel has them. */
+  readonly keyWord: bigint;
+  readonly valueWord: bigint;
+  /** 0: none. */
+  readonly ttlThreshold: number;
+}
+
+export interface Installed {
+  readonly ports: readonly InstalledPort[];
+  /** (*,G) and (S,G). */
+  readonly routes: readonly InstalledEntry[];
+  readonly rangeGroups: readonly InstalledGroup[];
+  readonly rangeSources: readonly InstalledSource[];
+  readonly readRange: (value: Uint8Array) => ReadRoute & { readonly ttlThreshold: number };
+}
+
+type OpenMap = (name: string) => BpfMap;
+
+export async function readInstalled(abi: InstalledAbi, open: OpenMap): Promise<Installed> {
+  const thresholds = open('xm_route_thresholds');
+  const thresholdOf = ({ hasThreshold, counter }: ReadRoute): number => {
+    const value = hasThreshold ? thresholds.lookup(u32Key(counter)) : undefined;
+    return value === undefined ? 0 : readU32(value, 0);
+  };
+  const [groups, sources] = await Promise.all([entriesOf(open('xm_group_prefixes')), entriesOf(open('xm_source_prefixes'))]);
+  return {
+    ports: await readPorts(abi, open),
+    routes: await readRoutes(abi, open('xm_routes'), thresholdOf),
+    rangeGroups: groups.map(({ key, value }) => ({ group: abi.readGroupPrefix(key), set: readU32(value, 0) })),
+    rangeSources: sources.map(({ key, value }) => ({ ...abi.readSourcePrefix(key), value })),
+    readRange: (value) => {
+      const read = abi.readRoute(viewOf(value), 0);
+      return { ...read, ttlThreshold: thresholdOf(read) };
+    },
+  };
+}
+
+export async function readPorts(abi: InstalledAbi, open: OpenMap): Promise<readonly InstalledPort[]> {
+  const { values } = await open('xm_port_records').lookupBatch();
+  const vports = open('xm_vports');
+  return abi.readPortRecords(values).flatMap((record) => {
+    const value = vports.lookup(u32Key(record.vport));
+    return value === undefined ? [] : [{ record, known: abi.readVport(value) }];
+  });
+}
+
+async function readRoutes(abi: InstalledAbi, map: BpfMap, thresholdOf: (route: ReadRoute) => number): Promise<readonly InstalledEntry[]> {
+  const { keys, values, count } = await map.lookupBatch();
+  const [keyView, valueView] = [viewOf(keys), viewOf(values)];
+  const [keyWords, valueWords] = [wordsOf(keys), wordsOf(values)];
+  const entries: InstalledEntry[] = [];
+  for (let i = 0; i < count; i++) {
+    const read = abi.readRoute(valueView, i);
+    entries.push({
+      ...read,
+      key: abi.readRouteKey(keyView, i),
+      keyWord: keyWords[i] ?? 0n,
+      valueWord: valueWords[i] ?? 0n,
+      ttlThreshold: thresholdOf(read),
+    });
+    if (i % PIECE === PIECE - 1) await nextTurn();
+  }
+  return entries;
+}
+
+/** Of a small map. */
+async function entriesOf(map: BpfMap): Promise<readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]> {
+  const { keys, values, count } = await map.lookupBatch();
+  const [keySize, valueSize] = [keys.length / Math.max(count, 1), values.length / Math.max(count, 1)];
+  return Array.from({ length: count }, (_, i) => ({
+    key: keys.slice(i * keySize, (i + 1) * keySize),
+    value: values.slice(i * valueSize, (i + 1) * valueSize),
+  }));
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function wordsOf(bytes: Uint8Array): BigUint64Array {
+  return new BigUint64Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.byteLength / BigUint64Array.BYTES_PER_ELEMENT));
+}
