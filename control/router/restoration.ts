@@ -4,7 +4,7 @@
  *
  *     (*,G) to P                        P wants every source of G but those whose (S,G) leaves P out
  *     (S,G) to P, and no (*,G) to P     P wants S
- *     (S,G) beside a (*,G), to nobody, to an upstream, or by one of several upstreams     S was seen sending
+ *     (S,G) by an upstream beside a (*,G), to nobody, to an upstream, or by one of several upstreams     S was seen sending
  */
 import { isRange, nameOf, type RouteChange, type VportId, type WantedRoute } from '../mrib/route';
 import type { Ipv4 } from '../protocol/packet/address';
@@ -69,14 +69,17 @@ function byGroup(routes: readonly WantedRoute[], { isStatic }: Network): Readonl
   return groups;
 }
 
-function membershipsOf(group: Ipv4, { star, bySource }: GroupRoutes, { isDownstream }: Network): readonly RestoredMembership[] {
+function membershipsOf(group: Ipv4, routes: GroupRoutes, network: Network): readonly RestoredMembership[] {
+  const { star, bySource } = routes;
+  const { isDownstream } = network;
+  // Where a source is it is not sent to; but one that does not send has a route only because somebody named it.
+  const isExcluded = (route: WantedRoute, vport: VportId): boolean => (route.incoming === vport ? !wasSeen(route, routes, network) : !route.outgoing.includes(vport));
   const everySource = (star?.outgoing ?? []).filter(isDownstream);
   const found: RestoredMembership[] = everySource.map((vport) => ({
     vport,
     group,
     mode: 'exclude',
-    // Where a source is it is not sent to, excluded or not.
-    sources: bySource.filter(({ incoming, outgoing }) => incoming !== vport && !outgoing.includes(vport)).map(({ source }) => source),
+    sources: bySource.filter((route) => isExcluded(route, vport)).map(({ source }) => source),
   }));
   const named = new Map<VportId, Ipv4[]>();
   for (const { source, outgoing } of bySource) {
@@ -91,7 +94,9 @@ function membershipsOf(group: Ipv4, { star, bySource }: GroupRoutes, { isDownstr
   return found;
 }
 
-function wasSeen({ source, group, outgoing }: WantedRoute, { star }: GroupRoutes, { isDownstream, hasSeveralWays }: Network): boolean {
+function wasSeen({ source, group, incoming, outgoing }: WantedRoute, { star }: GroupRoutes, { isDownstream, hasSeveralWays }: Network): boolean {
+  // What a source of a downstream network sends goes upstream: it was only named if it does not.
+  if (incoming !== undefined && isDownstream(incoming) && star !== undefined) return outgoing.some((vport) => !isDownstream(vport));
   if (star !== undefined || outgoing.length === 0) return true;
   return outgoing.some((vport) => !isDownstream(vport)) || hasSeveralWays(source, group);
 }

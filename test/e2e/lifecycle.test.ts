@@ -26,6 +26,9 @@ beforeEach(async () => {
 });
 afterEach(async () => star?.lab.close());
 
+/** What the daemon leaves behind is nothing. */
+const dataplane = { keep_on_stop: false };
+
 /** A member, and a stream that reaches it. */
 async function stream(
   daemon: Daemon,
@@ -51,7 +54,7 @@ async function expectNothingLeft(daemon: Pick<Daemon, 'pinPath' | 'socketPath'>)
 }
 
 test.each(['SIGTERM', 'SIGINT'] as const)('%s under traffic: a clean end that leaves nothing', async (signal) => {
-  const daemon = await star.start({ igmp });
+  const daemon = await star.start({ igmp, dataplane });
   const { sender, seen } = await stream(daemon, 500);
   daemon.process.signal(signal);
   await eventually(() => daemon.process.hasExited, { what: 'xmcastd ends', timeoutMs: 10_000 });
@@ -67,7 +70,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s under traffic: a clean end that le
 test('SIGTERM in the middle of the start: a clean end that leaves nothing', async () => {
   const paths = { socketPath: join(star.lab.directory, 'early.sock'), pinPath: `/sys/fs/bpf/xmcast-${star.lab.id}-early` };
   star.lab.removeOnClose(paths.pinPath);
-  const daemon = launchDaemon(star, paths);
+  const daemon = launchDaemon(star, { ...paths, config: { dataplane: { pin_path: paths.pinPath, ...dataplane } } });
   await eventually(() => existsSync(paths.pinPath), { what: 'the start has begun', timeoutMs: 10_000, intervalMs: 1 });
   daemon.signal('SIGTERM');
   expect({ ...(await daemon.exited), stderr: daemon.stderr }).toEqual({ code: 0, signal: null, stderr: '' });
@@ -87,8 +90,8 @@ test('SIGHUP with the same file: nothing happens to the stream', async () => {
   expect(await seen()).toMatchObject({ lost: 0, duplicated: 0 });
 });
 
-test('SIGKILL under 5,000 packets a second: forwarding goes on; the next start takes its place', async () => {
-  const first = await star.start({ igmp });
+test('SIGKILL under 5,000 packets a second: forwarding goes on; the next start takes its place, and nobody notices', async () => {
+  const first = await star.start({ igmp, dataplane });
   const { receiver, sender, seen } = await stream(first, 5000);
   first.process.signal('SIGKILL');
   expect(await first.process.exited).toEqual({ code: null, signal: 'SIGKILL' });
@@ -99,22 +102,16 @@ test('SIGKILL under 5,000 packets a second: forwarding goes on; the next start t
   });
   expect(await receiver.stats()).toMatchObject({ kernelDropped: 0, interfaceDropped: 0 });
   expect(await seen()).toMatchObject({ lost: 0, duplicated: 0, corrupted: 0 });
-  expect(existsSync(join(first.pinPath, 'xm_routes'))).toBe(true);
+  expect(existsSync(join(first.pinPath, 'current', 'xm_routes'))).toBe(true);
 
-  const second = await star.start({ igmp });
+  const second = await star.start({ igmp, dataplane });
   expect(second.pinPath).toBe(first.pinPath);
   const atStart = (await sender.stats()).sent;
   await eventually(async () => ((await seen()).lastSequence ?? 0) > atStart + 5000, {
-    what: 'the stream is back',
+    what: 'the stream goes on',
     timeoutMs: 15_000,
   });
-  const after = await seen();
-  expect(after).toMatchObject({ duplicated: 0, corrupted: 0 });
-  // The gap of a restart: how long, and no packet missing but in it.
-  process.stdout.write(
-    `restart after SIGKILL: gap ${(after.maxGapNs / 1e6).toFixed(0)} ms, ${after.lost} packets of 5000 a second\n`,
-  );
-  expect(after.lost).toBeLessThanOrEqual(Math.ceil((after.maxGapNs / 1e9) * 5000 * 1.2) + 100);
+  expect(await seen()).toMatchObject({ lost: 0, duplicated: 0, corrupted: 0 });
   expect(await shownFlow(second, G, SOURCE)).toMatchObject({ outgoingInterfaces: ['lan1'] });
   await sender.stop();
   expect(await second.stop()).toMatchObject({ code: 0 });
@@ -122,11 +119,11 @@ test('SIGKILL under 5,000 packets a second: forwarding goes on; the next start t
 });
 
 test('killed again and again it always starts again', async () => {
-  let daemon = await star.start({ igmp });
+  let daemon = await star.start({ igmp, dataplane });
   for (let round = 0; round < 3; round += 1) {
     daemon.process.signal('SIGKILL');
     await daemon.process.exited;
-    daemon = await star.start({ igmp });
+    daemon = await star.start({ igmp, dataplane });
   }
   expect(await daemon.stop()).toMatchObject({ code: 0 });
   await expectNothingLeft(daemon);
@@ -138,7 +135,7 @@ test('a service manager hears READY=1 when it is ready, and STOPPING=1 when it s
   const notify = join(star.lab.directory, 'notify');
   const listener = star.lab.spawn(undefined, ['python3', '-c', NOTIFY_LISTENER, notify], { name: 'notify listener' });
   await eventually(() => listener.stdout.includes('listening'), { what: 'the listener listens', timeoutMs: 10_000 });
-  const daemon = launchDaemon(star, { ...paths, env: { NOTIFY_SOCKET: notify } });
+  const daemon = launchDaemon(star, { ...paths, config: { dataplane: { pin_path: paths.pinPath, ...dataplane } }, env: { NOTIFY_SOCKET: notify } });
   await eventually(() => listener.stdout.includes('READY=1'), { what: 'READY=1 is heard', timeoutMs: 20_000 });
   // Ready means that it can be asked.
   expect(existsSync(paths.socketPath)).toBe(true);

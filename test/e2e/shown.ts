@@ -42,6 +42,9 @@ export interface FlowJson {
   readonly outgoingInterfaces: readonly string[];
   readonly packets: string;
   readonly replicatedPackets: string;
+  readonly failedPackets: string;
+  readonly droppedPackets: string;
+  readonly skippedPackets: string;
 }
 
 /** Fails when the daemon was not given an interface of this name. */

@@ -39,9 +39,9 @@ export class Daemon {
   }
 
   /** Resolves when every interface that exists is attached. Fails with the daemon's own words when it ends instead. */
-  static async start(lab: Lab, namespace: Namespace, config: DaemonConfig): Promise<Daemon> {
+  static async start(lab: Lab, namespace: Namespace, config: DaemonConfig, extra: readonly string[] = []): Promise<Daemon> {
     const files = writeConfig(lab, namespace, config);
-    const daemon = new Daemon(namespace, files, lab.spawn(namespace, daemonArguments(files), { name: 'xmcastd' }));
+    const daemon = new Daemon(namespace, files, lab.spawn(namespace, [...daemonArguments(files), ...extra], { name: 'xmcastd' }));
     lab.onClose(() => daemon.client.close());
     await eventually(
       async () => {

@@ -26,7 +26,8 @@ export interface Star {
   readonly hosts: readonly Host[];
   /** What routes between all of them. */
   readonly config: DaemonConfig;
-  start(overrides?: Partial<DaemonConfig>): Promise<Daemon>;
+  /** `extra`: arguments of the daemon. */
+  start(overrides?: Partial<DaemonConfig>, extra?: readonly string[]): Promise<Daemon>;
 }
 
 export function hostAddress(index: number): string {
@@ -65,6 +66,6 @@ async function fillStar(lab: Lab, hosts: readonly StarHost[]): Promise<Star> {
     source,
     hosts: made,
     config,
-    start: (overrides = {}) => Daemon.start(lab, router, { ...config, ...overrides }),
+    start: (overrides = {}, extra = []) => Daemon.start(lab, router, { ...config, ...overrides }, extra),
   };
 }

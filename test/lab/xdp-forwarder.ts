@@ -2,8 +2,7 @@
  * xmcast's data plane alone in a namespace, with static routes: the counterpart of KernelForwarder. No protocol, nothing is learnt; ports
  * are told of changes by hand. Its numbered stream can be put in front of it.
  */
-import { join } from 'node:path';
-import { run } from './command';
+import { compileBpf } from './compile-bpf';
 import type {
   Arrivals,
   ChurnAnswer,
@@ -89,7 +88,7 @@ export class XdpForwarder {
     const [ingress] = await interfacesOf(this.#namespace, [incoming]);
     const request = {
       ...options,
-      objectPath: await compileStream(this.#lab),
+      objectPath: await compileBpf(this.#lab, inRepository('test/lab/bpf/numbered.bpf.c'), 'numbered'),
       pinPath: this.#pinPath('stream'),
       ingressIfindex: ingress?.ifindex ?? 0,
     };
@@ -155,12 +154,4 @@ export async function interfacesOf(namespace: Namespace, names: readonly string[
     if (link === undefined) throw new Error(`${name} is not in ${namespace.label}`);
     return { name, ifindex: link.ifindex, mac: link.address, mtu: link.mtu };
   });
-}
-
-async function compileStream(lab: Lab): Promise<string> {
-  const object = join(lab.directory, 'numbered.bpf.o');
-  const machine = (await run(['uname', '-m'])).trim();
-  const flags = ['-O2', '-g', '-Wall', '-Wextra', '-Werror', '-target', 'bpf', '-mcpu=v3', `-I/usr/include/${machine}-linux-gnu`];
-  await run(['clang', ...flags, '-c', inRepository('test/lab/bpf/numbered.bpf.c'), '-o', object]);
-  return object;
 }

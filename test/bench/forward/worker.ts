@@ -28,7 +28,7 @@ import type {
 } from './protocol';
 import { minus, ReceiverCounts } from './receiver-counts';
 import { benchFrame, FILL_GROUP, FIRST_SOURCE, generatorState, groupOf } from './stream';
-import { serveRequests } from '../serve-requests';
+import { serveRequests } from '../../lab/serve-requests';
 
 const GROUP_LIMIT = 64;
 /** Routes in one call, as a controller that starts hands them over. */

@@ -20,7 +20,7 @@ import type {
   Answers, ArrivalsAnswer, ArrivalsRequest, BatchAnswer, BatchRequest, CountersAnswer, CountersRequest, FanoutAnswer, FanoutRequest,
   JoinsAnswer, JoinsRequest, OpenRequest, Request,
 } from './protocol';
-import { serveRequests } from '../serve-requests';
+import { serveRequests } from '../../lab/serve-requests';
 
 const INGRESS_VPORT = 1;
 /** The i-th outgoing port (from 0) is vport i + 2. */

@@ -9,7 +9,7 @@ const STAR = entry(0, 0);
 
 function world() {
   const recent = new FakeMap();
-  const handover = new Handover(abi, recent.map, new BigUint64Array(1024));
+  const handover = new Handover(abi, recent.map, new BigUint64Array(1 << 16));
   const shown = (route: ReturnType<typeof entry>, counted: number): number => Number(handover.corrected(route, packets(counted)).packets);
   const passed = (count: number, source = S): void => recent.update(abi.newSourceKey(source, G, 1), recentOf(count));
   return { recent, handover, shown, passed };

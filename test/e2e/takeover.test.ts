@@ -1,0 +1,126 @@
+/**
+ * Forwarding outlives the controller: whatever ends it, and whatever takes its place, no packet is lost and none comes twice.
+ *
+ *     source ── up0 [xmcastd] lan1 ── host1
+ *                             lan2 ── host2
+ *                             lan3 ── host3
+ */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compileBpf } from '../lab/compile-bpf';
+import type { Daemon } from '../lab/daemon';
+import { eventually } from '../lab/eventually';
+import { Flood } from '../lab/flood';
+import { inRepository } from '../lab/repository';
+import { createStar, SOURCE, type Star } from '../lab/star';
+import { xdpProgramOn } from './launch';
+import { shownFlow, shownMemberships } from './shown';
+
+jest.setTimeout(120_000);
+
+const G = '239.1.1.1';
+const RATE_PPS = 100_000;
+/** Hosts answer the first query of a daemon that has just started within a second. */
+const igmp = { query_response_interval: '1s' };
+
+let star: Star;
+let flood: Flood;
+
+beforeEach(async () => {
+  star = await createStar('takeover', [{ name: 'host1' }, { name: 'host2' }, { name: 'host3' }]);
+});
+afterEach(async () => star?.lab.close());
+
+/** Three members, and a stream to them that is under way. */
+async function stream(daemon: Daemon): Promise<void> {
+  for (const host of star.hosts) await star.lab.receiver(host, { joins: [G] });
+  await eventually(async () => (await shownMemberships(daemon)).length === star.hosts.length, { what: 'the memberships are known' });
+  flood = await Flood.open(star.lab, { from: star.source, source: SOURCE, to: star.hosts, group: G });
+  await flood.start(RATE_PPS);
+  await eventually(async () => (await shownFlow(daemon, G, SOURCE)) !== undefined, { what: 'the stream has a route of its own' });
+  await arrive(1000);
+}
+
+/** So many more packets arrive at each host. */
+async function arrive(packets: number): Promise<void> {
+  const { sent } = await flood.report();
+  await eventually(async () => (await flood.report()).receivers.every(({ next }) => next > sent + packets), {
+    what: `the stream goes on by ${packets} packets`,
+    timeoutMs: 30_000,
+  });
+}
+
+/** What happens meanwhile costs no packet and repeats none, at any host. */
+async function withoutALoss(what: () => Promise<Daemon>): Promise<Daemon> {
+  const before = await flood.report();
+  const startedMs = performance.now();
+  const daemon = await what();
+  await arrive(20_000);
+  const elapsedS = (performance.now() - startedMs) / 1000;
+  await flood.stop();
+  const { sent } = await flood.report();
+  await eventually(async () => (await flood.report()).receivers.every(({ next }) => next === sent), { what: 'the last packet has arrived' });
+  const after = await flood.report();
+  const faults = after.receivers.map(({ missing, behind }, i) => ({
+    lost: missing - (before.receivers[i]?.missing ?? 0),
+    repeated: behind - (before.receivers[i]?.behind ?? 0),
+  }));
+  process.stdout.write(`${sent - before.sent} packets to ${faults.length} hosts, ${((sent - before.sent) / elapsedS).toFixed(0)} a second: ${JSON.stringify(faults)}\n`);
+  expect(faults).toEqual(faults.map(() => ({ lost: 0, repeated: 0 })));
+  return daemon;
+}
+
+/** Every packet that came in by the route is a copy for each host, and each host has counted it. */
+async function expectTrueCounters(daemon: Daemon, since: { readonly packets: number; readonly copies: number; readonly sent: number }): Promise<void> {
+  const { sent } = await flood.report();
+  const flow = await shownFlow(daemon, G, SOURCE);
+  expect({
+    packets: Number(flow?.packets) - since.packets,
+    copies: Number(flow?.replicatedPackets) - since.copies,
+    faults: [flow?.failedPackets, flow?.droppedPackets, flow?.skippedPackets].map(Number),
+  }).toEqual({ packets: sent - since.sent, copies: 3 * (sent - since.sent), faults: [0, 0, 0] });
+}
+
+test.each(['SIGKILL', 'SIGTERM'] as const)('%s and a new start, at 100,000 packets a second: nothing is lost, nothing repeated, counters go on', async (signal) => {
+  const first = await star.start({ igmp });
+  await stream(first);
+  await flood.stop();
+  const since = { sent: (await flood.report()).sent, packets: 0, copies: 0 };
+  const flow = await shownFlow(first, G, SOURCE);
+  Object.assign(since, { packets: Number(flow?.packets), copies: Number(flow?.replicatedPackets) });
+  await flood.start(RATE_PPS);
+  const second = await withoutALoss(async () => {
+    first.process.signal(signal);
+    await first.process.exited;
+    await arrive(20_000);
+    return star.start({ igmp });
+  });
+  await expectTrueCounters(second, since);
+  expect(second.process.stdout).toContain('took over');
+  expect((await second.ctlText('status')).replace(/ +/g, ' ')).toMatch(/Taken over: \d+ routes, 4 ports/);
+});
+
+test('a newer program takes the place of the one that runs: nothing is lost, nothing repeated', async () => {
+  const first = await star.start({ igmp });
+  await stream(first);
+  const before = await xdpProgramOn(star.router, 'up0');
+  const second = await withoutALoss(async () => {
+    const object = await otherProgram();
+    await first.stop();
+    return star.start({ igmp }, ['--bpf-object', object]);
+  });
+  expect(await xdpProgramOn(star.router, 'up0')).not.toBe(before);
+  expect(await shownFlow(second, G, SOURCE)).toMatchObject({ outgoingInterfaces: ['lan1', 'lan2', 'lan3'] });
+});
+
+/** Of the same layout. */
+async function otherProgram(): Promise<string> {
+  const folder = join(star.lab.directory, 'bpf');
+  cpSync(inRepository('bpf'), folder, { recursive: true });
+  const punt = join(folder, 'punt.h');
+  const text = readFileSync(punt, 'utf8');
+  const changed = text.replace('xm_wrong_interval_ns = 3 * NSEC_PER_SEC', 'xm_wrong_interval_ns = 4 * NSEC_PER_SEC');
+  expect(changed).not.toBe(text);
+  writeFileSync(punt, changed);
+  return compileBpf(star.lab, join(folder, 'xmcast.bpf.c'), 'other');
+}
