@@ -126,6 +126,13 @@ export const NO_COUNTERS: CounterSnapshot = {
 export const REPAIR_KINDS = ['route', 'index', 'group', 'port', 'attachment', 'pin', 'device'] as const;
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 
+/** What a comparison has found. */
+export interface Verification {
+  readonly repairs: ReadonlyMap<RepairKind, number>;
+  /** What cannot be put right, one sentence each. */
+  readonly problems: readonly string[];
+}
+
 /** What was forwarding before this controller began, and goes on. */
 export interface TakenOver {
   readonly ports: readonly { readonly vport: VportId; readonly name: string; readonly ifindex: number }[];
@@ -172,6 +179,8 @@ export interface Dataplane {
   transmit(vport: VportId, frame: Uint8Array): string | undefined;
   /** Housekeeping that is due (replication groups whose rest is over). Returns when to call again. */
   tick(nowMs: number): number | undefined;
+  /** Compares what is installed with what should be, and puts right what somebody else has changed. One at a time. */
+  verify(): Promise<Verification>;
   /** Detaches everything and removes every pin; with `keep` it goes on forwarding, for a later controller to take over. Idempotent. */
   close(options?: { readonly keep: boolean }): Promise<void>;
 }

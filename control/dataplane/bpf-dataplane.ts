@@ -9,7 +9,7 @@ import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { Abi } from './abi';
 import { adopt } from './adopt';
 import type {
-  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortAttachment, PortSpec, Punt, PuntClass, RepairKind, RouteProblem, TakenOver,
+  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortAttachment, PortSpec, Punt, PuntClass, RepairKind, RouteProblem, TakenOver, Verification,
 } from './api';
 import { CounterSlots } from './counter-slots';
 import { BpfCounterSnapshot } from './counter-snapshot';
@@ -23,6 +23,7 @@ import { PrefixRoutes } from './prefix-routes';
 import { PortTable } from './ports';
 import { readInstalled } from './read-installed';
 import { outerEntries, Replication } from './replication';
+import { Verifier } from './verify';
 import { RouteIndex } from './route-index';
 import { RouteTable } from './routes';
 
@@ -70,6 +71,7 @@ export class BpfDataplane implements Dataplane {
   readonly #slots: CounterSlots;
   readonly #handover: Handover;
   readonly #counters: CounterStore;
+  readonly #verifier: Verifier;
   readonly #resender: BpfProgram;
   readonly #recentFlows: BpfMap;
   #reader: RingBufferReader | undefined;
@@ -105,6 +107,17 @@ export class BpfDataplane implements Dataplane {
       tcPorts: ports.inTcMode,
       onInstalled: (entry) => this.#handover.installed(entry),
       onRemoved: (entry) => this.#handover.removed(entry),
+    });
+    this.#verifier = new Verifier({
+      forwarder,
+      pins,
+      ports,
+      replication,
+      routes: this.#routes,
+      index: this.#index,
+      ranges: this.#ranges,
+      nowMs: options.nowMs,
+      isClosed: () => this.#closed,
     });
   }
 
@@ -205,6 +218,13 @@ export class BpfDataplane implements Dataplane {
     for (const link of this.#forwarder.observers) link.close();
     this.#forwarder.object.close();
     await this.#replication.close();
+  }
+
+  async verify(): Promise<Verification> {
+    if (this.#closed) return { repairs: new Map(), problems: [] };
+    const found = await this.#verifier.verify();
+    for (const [kind, count] of found.repairs) this.repairs.set(kind, (this.repairs.get(kind) ?? 0n) + BigInt(count));
+    return found;
   }
 
   async #takeOver(): Promise<void> {

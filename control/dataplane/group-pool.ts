@@ -173,6 +173,10 @@ export class GroupPool {
     return [...this.#used.values()].map(({ group }) => group);
   }
 
+  isInUse({ key, index }: Group): boolean {
+    return this.#used.get(key)?.group.index === index;
+  }
+
   #takeResting(key: string): Group | undefined {
     const resting = this.#resting.get(key);
     this.#resting.delete(key);

@@ -21,6 +21,8 @@ export interface Forwarder {
   readonly installedAbi: InstalledAbi;
   /** Where its maps and observers are pinned. */
   readonly generation: Generation;
+  /** In words: what its maps are made for. */
+  readonly layout: string;
   /** The maps were there before, with what they hold. */
   readonly isTakeover: boolean;
   /** Programs on tracepoints: they tell what became of the copies. */
@@ -59,7 +61,7 @@ export async function loadForwarder(
     const observers = OBSERVERS.map((name) => object.attachTracing(name));
     const generation = isTakeover ? before : pinMaps(object, layout, pins.makeGeneration());
     OBSERVERS.forEach((name, i) => observers[i] !== undefined && pinInPlace(observers[i], generation.pinPath(name)));
-    return { object, abi, installedAbi: new InstalledAbi(object.btf), generation, isTakeover, observers };
+    return { object, abi, installedAbi: new InstalledAbi(object.btf), generation, layout, isTakeover, observers };
   } catch (error) {
     object.close();
     if (error instanceof XmcastError) throw error;
@@ -120,6 +122,21 @@ function open(path: string): BpfObject {
 export function layoutOf(generation: Generation): string | undefined {
   const pin = generation.pinPath(LAYOUT);
   return existsSync(pin) ? readLayout(BpfMap.openPinned(pin)) : undefined;
+}
+
+/** Pins that somebody has removed are made anew. Returns how many. */
+export function repairPins({ object, generation, layout, observers }: Forwarder): number {
+  let repaired = 0;
+  const ensure = (name: string, pin: (path: string) => void): void => {
+    const path = generation.pinPath(name);
+    if (existsSync(path)) return;
+    pin(path);
+    repaired++;
+  };
+  for (const [map, name] of pinnedMaps(object)) ensure(name, (path) => object.map(map).pin(path));
+  OBSERVERS.forEach((name, i) => ensure(name, (path) => observers[i]?.pin(path)));
+  ensure(LAYOUT, (path) => layoutMap(layout).pin(path));
+  return repaired;
 }
 
 /** By names in the object: under which names they are pinned. */

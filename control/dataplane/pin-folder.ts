@@ -106,6 +106,14 @@ export class PinFolder {
     this.#removeGenerationsBut(generation);
   }
 
+  /** The folders of a generation, where somebody has removed them. False when they were there. */
+  restore(generation: Generation): boolean {
+    if (this.current?.path === generation.path && existsSync(join(generation.path, GROUPS))) return false;
+    mkdirSync(join(generation.path, GROUPS), { recursive: true, mode: 0o700 });
+    this.makeCurrent(generation);
+    return true;
+  }
+
   /**
    * Detaches what is attached and removes every pin. Detached, not only unlinked: the kernel would let go of them a moment later, and the
    * same ports may be wanted at once.

@@ -42,6 +42,13 @@ export class PortDevices {
     return bits;
   }
 
+  /** As prepare(), of a device that was prepared before. Resolves with the bits of what somebody had changed since. */
+  async ensure(device: Device, hasXdp: boolean): Promise<number> {
+    let bits = 0;
+    for (const change of hasXdp ? [...this.#always, ...this.#forXdp] : this.#always) bits = await this.#make(device, change, bits);
+    return bits;
+  }
+
   /** The device is no port any more. */
   async giveBack(device: Device, undo: number): Promise<void> {
     let bits = undo;

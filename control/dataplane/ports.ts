@@ -4,10 +4,10 @@
  */
 import { PacketSocket } from '#bindings';
 import type { BpfMap, BpfProgram } from '#bindings';
-import { errorCode } from '../errors';
+import { errorCode, type XmcastError } from '../errors';
 import type { VportId } from '../mrib/route';
 import type { Abi } from './abi';
-import type { PortAttachment, PortSpec } from './api';
+import type { PortAttachment, PortSpec, RepairKind } from './api';
 import { attachTc, attachXdp, findTc, findXdp, type Hook, type HookPlace } from './hook';
 import type { InstalledAbi, PortRecord } from './installed-abi';
 import { u32Key } from './keys';
@@ -60,6 +60,8 @@ export class PortTable {
   readonly #parts: PortTableParts;
   readonly #attached = new Map<VportId, AttachedPort>();
   readonly #inTcMode = new Set<VportId>();
+  /** What is under way of a port: one thing at a time. */
+  readonly #turns = new Map<VportId, Promise<unknown>>();
 
   constructor(parts: PortTableParts) {
     this.#parts = parts;
@@ -119,15 +121,60 @@ export class PortTable {
   }
 
   /** `moved`: the port sits on another device than before; replication slots must then be written again. */
-  async set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
+  set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
+    return this.#inTurn(spec.vport, () => this.#set(spec, onModeChanged));
+  }
+
+  remove(vport: VportId): Promise<void> {
+    return this.#inTurn(vport, () => this.#remove(vport));
+  }
+
+  /** Puts right what somebody else has changed of a port. Resolves with the kinds of it; rejects with XmcastError when that cannot be. */
+  repair(vport: VportId): Promise<readonly RepairKind[]> {
+    return this.#inTurn(vport, () => this.#repair(vport));
+  }
+
+  async #inTurn<Result>(vport: VportId, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#turns.get(vport);
+    // What became of it is told to who asked for it.
+    const turn = (before ?? Promise.resolve()).catch(() => undefined).then(work);
+    this.#turns.set(vport, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(vport) === turn) this.#turns.delete(vport);
+    }
+  }
+
+  async #repair(vport: VportId): Promise<readonly RepairKind[]> {
+    const port = this.#attached.get(vport);
+    if (port === undefined) return [];
+    const { spec, tc, xdp } = port;
+    const kinds: RepairKind[] = this.#describe(spec, xdp !== undefined) ? ['port'] : [];
+    if (this.#record(spec, port.undo)) kinds.push('port');
+    kinds.push(...(await repairHook(tc, (error) => tcError(spec, error))));
+    if (xdp !== undefined) kinds.push(...(await repairHook(xdp, (error) => xdpError(spec, error))));
+    return (await this.#repairDevice(port)) ? [...kinds, 'device'] : kinds;
+  }
+
+  async #repairDevice({ spec, xdp, undo }: AttachedPort): Promise<boolean> {
+    const changed = await this.#parts.devices.ensure(spec, xdp !== undefined);
+    if (changed === 0) return false;
+    const port = this.#attached.get(spec.vport);
+    if (port !== undefined) this.#attached.set(spec.vport, { ...port, undo: undo | changed });
+    this.#record(spec, undo | changed);
+    return true;
+  }
+
+  async #set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
     if (spec.macAddress.length !== MAC_BYTES) throw noEthernetError(spec);
     const before = this.#attached.get(spec.vport);
     if (before?.spec.ifindex === spec.ifindex) return { moved: false, attachment: await this.#follow(before, spec, onModeChanged) };
-    await this.remove(spec.vport);
+    await this.#remove(spec.vport);
     return { moved: true, attachment: await this.#take(spec, onModeChanged) };
   }
 
-  async remove(vport: VportId): Promise<void> {
+  async #remove(vport: VportId): Promise<void> {
     const port = this.#attached.get(vport);
     if (port === undefined) return;
     this.#attached.delete(vport);
@@ -175,7 +222,7 @@ export class PortTable {
       await this.#settle(port, onModeChanged);
       return port.attachment;
     } catch (error) {
-      if (this.#attached.has(spec.vport)) await this.remove(spec.vport);
+      if (this.#attached.has(spec.vport)) await this.#remove(spec.vport);
       else this.#forget(spec);
       throw error;
     }
@@ -196,7 +243,7 @@ export class PortTable {
       if (before.xdp !== port.xdp) await before.xdp?.detach();
       return port.attachment;
     } catch (error) {
-      await this.remove(spec.vport);
+      await this.#remove(spec.vport);
       throw error;
     }
   }
@@ -254,20 +301,20 @@ export class PortTable {
     this.#describe(spec, xdp !== undefined);
   }
 
-  /** From now on this device is that vport to the programs. */
-  #describe(spec: PortSpec, hasXdp: boolean): void {
+  /** From now on this device is that vport to the programs. Returns whether it was not so before. */
+  #describe(spec: PortSpec, hasXdp: boolean): boolean {
     const { abi, maps } = this.#parts;
     const { vport, ifindex } = spec;
     const port = abi.port({ ...spec, hasXdp });
-    maps.vports.update(u32Key(vport), abi.vport(spec));
-    maps.ports.update(abi.portKey(ifindex), port);
-    if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), port);
+    const changes = [put(maps.vports, u32Key(vport), abi.vport(spec)), put(maps.ports, abi.portKey(ifindex), port)];
+    if (ifindex < abi.fastPorts) changes.push(put(maps.fastPorts, u32Key(ifindex), port));
+    return changes.includes(true);
   }
 
   /** For the next controller: whose number this is, and what it has to change back. */
-  #record({ vport, ifindex, name }: Pick<PortSpec, 'vport' | 'ifindex' | 'name'>, undo: number): void {
+  #record({ vport, ifindex, name }: Pick<PortSpec, 'vport' | 'ifindex' | 'name'>, undo: number): boolean {
     const { installedAbi, maps } = this.#parts;
-    maps.records.update(u32Key(vport), installedAbi.portRecord({ ifindex, name, undo }));
+    return put(maps.records, u32Key(vport), installedAbi.portRecord({ ifindex, name, undo }));
   }
 
   #forget({ vport, ifindex }: PortSpec): void {
@@ -275,5 +322,22 @@ export class PortTable {
     this.#record({ vport, ifindex: 0, name: '' }, 0);
     maps.ports.delete(abi.portKey(ifindex));
     if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
+  }
+}
+
+/** Writes what is not so already. Returns whether it was not. */
+function put(map: BpfMap, key: Uint8Array, value: Uint8Array): boolean {
+  const found = map.lookup(key);
+  if (found !== undefined && Buffer.compare(found, value) === 0) return false;
+  map.update(key, value);
+  return true;
+}
+
+async function repairHook(hook: Hook, refused: (error: unknown) => XmcastError): Promise<readonly RepairKind[]> {
+  try {
+    const repair = await hook.repair();
+    return repair === undefined ? [] : [repair];
+  } catch (error) {
+    throw refused(error);
   }
 }

@@ -118,6 +118,17 @@ export class PrefixRoutes {
     this.#install(group);
   }
 
+  /** Puts right what somebody else has changed. Resolves with how much that was. */
+  async repair(): Promise<number> {
+    const groups = new Map<string, Uint8Array>();
+    const sources = new Map<string, Uint8Array>();
+    for (const { group, set, installed } of this.#groups.values()) {
+      groups.set(hex(this.#abi.groupPrefix(group)), u32Key(set));
+      for (const { source, value } of installed.values()) sources.set(hex(this.#abi.sourcePrefix(set, source)), value);
+    }
+    return (await repairTable(this.#maps.sources, sources)) + (await repairTable(this.#maps.groups, groups));
+  }
+
   #withdraw(entry: GroupEntry): void {
     this.#groups.delete(formatPrefix(entry.group));
     this.#write(entry, new Map());
@@ -162,4 +173,29 @@ export class PrefixRoutes {
       entry.installed.delete(name);
     }
   }
+}
+
+/** `wanted`: by keys in hexadecimal. What changes while the table is read is left for the next time. */
+async function repairTable(map: BpfMap, wanted: ReadonlyMap<string, Uint8Array>): Promise<number> {
+  const { keys, values, count } = await map.lookupBatch();
+  const found = new Map<string, Uint8Array>();
+  for (let i = 0; i < count; i++) found.set(hex(pieceOf(keys, i, count)), pieceOf(values, i, count));
+  let repaired = 0;
+  for (const [key, value] of wanted) {
+    const now = found.get(key);
+    if (now !== undefined && Buffer.compare(now, value) === 0) continue;
+    map.update(Buffer.from(key, 'hex'), value);
+    repaired++;
+  }
+  for (const key of found.keys()) if (!wanted.has(key) && map.delete(Buffer.from(key, 'hex'))) repaired++;
+  return repaired;
+}
+
+function pieceOf(bytes: Uint8Array, index: number, count: number): Uint8Array {
+  const size = bytes.length / count;
+  return bytes.subarray(index * size, (index + 1) * size);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
 }

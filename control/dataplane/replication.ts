@@ -2,6 +2,7 @@
  * Replication groups in the kernel: makes the inner maps, installs them in the outer one in batches off the event loop, and writes their
  * slots. Grows before a size class runs dry, so that no join has to wait for a grace period. Which set has which group is GroupPool's.
  */
+import { existsSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BpfMap } from '#bindings';
 import type { BpfProgram } from '#bindings';
@@ -115,6 +116,34 @@ export class Replication {
       for (const index of some) this.pool.add(this.#slots(index), [index]);
     }
     if (this.#room() === 0) this.pool.complete();
+  }
+
+  /** Puts right what somebody else has changed of this group. Resolves with whether there was anything. */
+  async repair({ index, vports }: Group): Promise<boolean> {
+    const { outer, egress, ifindexOf } = this.#options;
+    const map = this.#maps[index];
+    if (map === undefined) return false;
+    const id = outer.lookup(u32Key(index));
+    const isInstalled = id !== undefined && readU32(id, 0) === map.info.id;
+    if (!isInstalled) await outer.updateBatch(u32Key(index), u32Key(map.fd), 1);
+    const isRight = range(this.#slots(index)).every((slot) => {
+      const vport = vports[slot];
+      const wanted = vport === undefined ? undefined : ifindexOf(vport);
+      const value = map.lookup(u32Key(slot));
+      if (wanted === undefined || value === undefined) return wanted === value;
+      return readU32(value, 0) === wanted && readU32(value, 1) === egress.id;
+    });
+    if (isRight) return !isInstalled;
+    this.#clear(index, this.#slots(index));
+    this.#write(index, vports);
+    return true;
+  }
+
+  /** Pins of groups that somebody has removed are made anew. Returns how many. */
+  repairPins(): number {
+    const missing = range(this.#maps.length).filter((index) => !existsSync(this.#options.pinPath(index)));
+    for (const index of missing) this.#maps[index]?.pin(this.#options.pinPath(index));
+    return missing.length;
   }
 
   /** The port sits on another device now. */

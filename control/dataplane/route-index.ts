@@ -36,6 +36,8 @@ export class RouteIndex {
   readonly #layout: IndexLayout;
   readonly #memory: BigUint64Array;
   readonly #shift: number;
+  /** Keys of routes that found no room. */
+  readonly #homeless = new Set<bigint>();
   /** Places taken by routes that are not in the table of all routes yet. */
   readonly #reserved = new Set<number>();
   /** Until when a place rests, in the order in which the rests end. */
@@ -67,7 +69,8 @@ export class RouteIndex {
 
   /** The table of all routes has it: packets meet it here from now on. */
   publish(place: number, key: bigint, value: bigint): void {
-    if (place === NO_PLACE) return;
+    if (place === NO_PLACE) return void this.#homeless.add(key);
+    this.#homeless.delete(key);
     this.#store(this.#routeWord(place), value);
     if (this.#reserved.delete(place)) this.#store(place, key);
   }
@@ -80,9 +83,41 @@ export class RouteIndex {
   /** Before it goes from the table of all routes. */
   remove(route: RouteKey, key: bigint, nowMs: number): void {
     const place = this.#find(this.#firstPlace(route), key);
+    this.#homeless.delete(key);
     if (place === NO_PLACE) return;
     this.#store(place, NO_KEY);
     this.#resting.set(place, nowMs + GROUP_REST_MS);
+  }
+
+  /** Puts right what somebody else has written over. False when there was nothing to do. */
+  repair(route: RouteKey, key: bigint, value: bigint, nowMs: number): boolean {
+    const place = this.#find(this.#firstPlace(route), key);
+    if (place === NO_PLACE) {
+      if (this.#homeless.has(key)) return false;
+      this.publish(this.reserve(route, key, value, nowMs), key, value);
+      return true;
+    }
+    if (this.#memory[this.#routeWord(place)] === value) return false;
+    this.#store(this.#routeWord(place), value);
+    return true;
+  }
+
+  /** Takes keys out that are no route's, in pieces with other things in between; each piece tells how many. */
+  *removeStrangers(isRoute: (key: bigint) => boolean, piece: number): Iterable<number> {
+    const { bucketWords, firstKey, slots } = this.#layout;
+    let [found, seen] = [0, 0];
+    for (let bucket = firstKey; bucket < this.#memory.length; bucket += bucketWords) {
+      for (let place = bucket; place < bucket + slots; place++) {
+        const key = this.#memory[place] ?? NO_KEY;
+        if (key === NO_KEY || isRoute(key)) continue;
+        this.#store(place, NO_KEY);
+        found++;
+      }
+      if (++seen % piece > 0) continue;
+      yield found;
+      found = 0;
+    }
+    yield found;
   }
 
   /** A place is the number of the word that holds the key. */

@@ -77,6 +77,13 @@ export class RouteWriter {
     });
   }
 
+  /** Key and value as the kernel should have them. */
+  wordsOf(writable: WritableRoute): { readonly key: bigint; readonly value: bigint } {
+    this.#encodeKey(0, writable.route);
+    this.#abi.writeRoute(this.#valueView, 0, installed(writable));
+    return { key: this.#keyWords[0] ?? 0n, value: this.#valueWords[0] ?? 0n };
+  }
+
   #setOne(writable: WritableRoute, nowMs: number): void {
     const { route, counter } = writable;
     // First: a packet that meets the route must find it.

@@ -12,7 +12,7 @@ import type { CounterSlots } from './counter-slots';
 import type { Group, GroupPool } from './group-pool';
 import type { PrefixRoutes } from './prefix-routes';
 import type { RouteIndex } from './route-index';
-import { RouteWriter } from './route-writer';
+import { RouteWriter, type WritableRoute } from './route-writer';
 
 export interface RouteEntry {
   readonly route: WantedRoute;
@@ -62,6 +62,7 @@ export class RouteTable {
   readonly #entries = new Map<string, RouteEntry>();
   readonly #byCounter: (RouteEntry | undefined)[] = [];
   #serial = 0;
+  #touched: Set<string> | undefined;
 
   constructor(abi: Abi, parts: RouteTableParts) {
     this.#parts = parts;
@@ -97,6 +98,35 @@ export class RouteTable {
     this.#entries.set(nameOf(route), entry);
     this.#byCounter[counter] = entry;
     return entry;
+  }
+
+  /** From now on names of routes that are written or removed are kept, until endWatch(). */
+  beginWatch(): void {
+    this.#touched = new Set();
+  }
+
+  endWatch(): void {
+    this.#touched = undefined;
+  }
+
+  /** Since beginWatch(). */
+  wasTouched(name: string): boolean {
+    return this.#touched?.has(name) === true;
+  }
+
+  /** Key and value of a route as the kernel should have them. */
+  wordsOf(entry: RouteEntry): { readonly key: bigint; readonly value: bigint } {
+    return this.#writer.wordsOf(writableOf(entry));
+  }
+
+  /** Once more, as they are: somebody else has changed them in the kernel. */
+  rewrite(entries: readonly RouteEntry[], nowMs: number): void {
+    for (const refusal of this.#writer.set(entries.map(writableOf), nowMs).values()) throw refusal;
+  }
+
+  /** One that somebody else has written. */
+  removeStranger(key: RouteKey, nowMs: number): void {
+    this.#writer.remove([key], nowMs);
   }
 
   /** In order. Returns what was refused. What is installed as it is wanted is not written again. */
@@ -152,7 +182,7 @@ export class RouteTable {
       }
     }
     const refusals = this.#writer.set(
-      prepared.map(({ route, counter, group, viaTc }) => ({ route, counter, group: group?.index ?? 0, viaTc })),
+      prepared.map(writableOf),
       nowMs,
     );
     prepared.forEach((one, i) => {
@@ -200,6 +230,7 @@ export class RouteTable {
     }
     const { installedAtMs, serial } = before === undefined || isNew ? { installedAtMs: nowMs, serial: ++this.#serial } : before;
     const entry: RouteEntry = { route, counter, group, installedAtMs, serial, viaTc };
+    this.#touched?.add(name);
     this.#entries.set(name, entry);
     this.#byCounter[counter] = entry;
     if (isNew) onInstalled(entry);
@@ -223,12 +254,17 @@ export class RouteTable {
   #forget(name: string, nowMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
+    this.#touched?.add(name);
     this.#entries.delete(name);
     this.#byCounter[entry.counter] = undefined;
     this.#parts.onRemoved(entry);
     this.#parts.slots.release(entry.counter, nowMs);
     if (entry.group !== undefined) this.#parts.groups.release(entry.group, nowMs);
   }
+}
+
+function writableOf({ route, counter, group, viaTc }: Pick<RouteEntry, 'route' | 'counter' | 'group' | 'viaTc'>): WritableRoute {
+  return { route, counter, group: group?.index ?? 0, viaTc };
 }
 
 /** What was absorbed while nobody wanted it is no part of the flow: a first member finds its figures at zero. */

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../config/settings';
-import type { CounterSnapshot, Dataplane, Punt, TakenOver } from '../dataplane/api';
+import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
@@ -24,11 +24,11 @@ import { OwnMemberships, type JoinOnHost } from './own-memberships';
 import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
-import { latestOf, restorationOf, type Restoration } from './restoration';
 import { SsmMapper } from './ssm-mapping';
-import { StaleRoutes } from './stale-routes';
 import { activeRules } from './static-routes';
+import { Takeover, type Unclaimed } from './takeover';
 import { UpstreamReports } from './upstream-reports';
+import { Verification } from './verification';
 
 /** After so many others have their turn. */
 const MANY_AT_ONCE = 256;
@@ -46,13 +46,6 @@ export interface RouterOptions {
   readonly random?: () => number;
   /** Default: in this machine's kernel. */
   readonly joinOnHost?: JoinOnHost;
-}
-
-export interface Unclaimed {
-  readonly routes: number;
-  readonly memberships: number;
-  /** By the monotonic clock; undefined: nothing is held. */
-  readonly holdEndsMs: number | undefined;
 }
 
 /** Streams nobody wants get this share of the route table, each for half a minute. */
@@ -73,6 +66,7 @@ export class Router {
   readonly routes: RouteSync;
   readonly counters: CounterPoll;
   readonly loops: LoopAlarm;
+  readonly verification: Verification;
   readonly ssm: SsmMapper;
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
@@ -86,20 +80,16 @@ export class Router {
   #dataplaneDueMs: number | undefined;
   /** What the turn has changed so far: written together, or before something needs it. */
   #changes: RouteChange[] = [];
-  /** Until everything is known that was known before, nothing is written: half of it would be less than what is installed. */
-  #isRestoring: boolean;
-  #stale = new StaleRoutes([]);
-  /** When what nobody has claimed by then goes. undefined: nothing was taken over, or it is over. */
-  #holdEndsMs: number | undefined;
+  readonly #takeover: Takeover;
   #closed = false;
 
   constructor(options: RouterOptions) {
     const { settings, dataplane, kernel, clock, log } = options;
     this.#options = options;
     this.#settings = settings;
-    this.#isRestoring = dataplane.takenOver !== undefined;
     this.budget = { limit: settings.limits.memberships, used: 0 };
     this.loops = new LoopAlarm(log);
+    this.verification = new Verification(dataplane, log);
     this.ssm = new SsmMapper({ settings: settings.ssmMapping, clock, log, onMapped: (group) => this.#sourcesMapped(group) });
     const deps = {
       dataplane,
@@ -116,6 +106,16 @@ export class Router {
     this.#path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
     this.mrib = new Mrib(mribSettings(settings), this.#path);
     this.#reports = new UpstreamReports(this.mrib, this.#path);
+    this.#takeover = new Takeover({
+      dataplane,
+      mrib: this.mrib,
+      path: this.#path,
+      ports: () => this.ports,
+      portOf: (vport) => this.portOf(vport),
+      collect: (changes) => this.#collect(changes),
+      nowMs: deps.nowMs,
+      log,
+    });
     this.#own = new OwnMemberships({
       join: options.joinOnHost ?? joinOnHost,
       log,
@@ -143,9 +143,11 @@ export class Router {
     this.#options.kernel.onChanges(() => void this.#followLinks());
     await this.#ports.configure(this.#settings.interfaces);
     await this.#followLinks();
-    const { takenOver } = this.#options.dataplane;
-    if (takenOver !== undefined) await this.#restore(takenOver);
+    this.#collect(await this.#takeover.restore(this.#settings.dataplane.holdTimeMs));
+    this.#changes = this.#takeover.end(this.#changes);
+    this.#settle();
     this.counters.start(this.#settings.dataplane.counterIntervalMs);
+    this.verification.start(this.#settings.dataplane.verifyIntervalMs);
     return this.ports.map((port) => port.problem).filter((problem) => problem !== undefined);
   }
 
@@ -159,6 +161,7 @@ export class Router {
     this.budget.limit = settings.limits.memberships;
     this.mrib.configure(mribSettings(settings));
     this.counters.start(settings.dataplane.counterIntervalMs);
+    this.verification.start(settings.dataplane.verifyIntervalMs);
     this.#options.dataplane.setPolicers(settings.dataplane.policers);
     await this.#ports.configure(settings.interfaces);
     this.ssm.setSettings(settings.ssmMapping);
@@ -184,11 +187,7 @@ export class Router {
 
   /** What a controller before this one had installed and nobody has asked for since. */
   get unclaimed(): Unclaimed {
-    return {
-      routes: this.#stale.size,
-      memberships: this.ports.reduce((sum, port) => sum + (port.igmp?.unclaimedCount ?? 0), 0),
-      holdEndsMs: this.#holdEndsMs,
-    };
+    return this.#takeover.unclaimed;
   }
 
   /** `keep`: what is forwarded goes on being so, and upstreams go on sending it. */
@@ -199,6 +198,7 @@ export class Router {
     this.#own.close();
     this.ssm.close();
     await this.counters.close();
+    await this.verification.close();
     await Promise.all(this.ports.map((port) => port.close({ keep })));
     this.routes.close();
   }
@@ -241,62 +241,13 @@ export class Router {
     });
   }
 
-  /** The routes that are installed, as wishes and streams; what nobody confirms goes when the hold time is over. */
-  async #restore(takenOver: TakenOver): Promise<void> {
-    const holdMs = this.#settings.dataplane.holdTimeMs;
-    const holdEndsMs = this.#nowMs() + holdMs;
-    if (holdMs > 0) await this.#enterRestored(this.#restorationOf(takenOver), holdEndsMs);
-    this.#isRestoring = false;
-    this.#stale = new StaleRoutes(takenOver.routes.filter((route) => !this.mrib.isWanted(route)));
-    this.#changes = [...latestOf(this.#changes)];
-    if (holdMs === 0) this.#collect(this.#stale.takeAll());
-    else this.#holdEndsMs = holdEndsMs;
-    this.#settle();
-    await this.#letPortsGo(takenOver);
-    const found = { ports: takenOver.ports.length, routes: takenOver.routes.length, unclaimed: this.unclaimed.routes };
-    this.#options.log.info(found, `took over ${found.routes} routes, ${found.ports} ports; what nobody claims goes in ${holdMs / 1000} s`);
-  }
-
-  #restorationOf({ routes }: TakenOver): Restoration {
-    return restorationOf(routes, {
-      isDownstream: (vport) => this.portOf(vport)?.settings.upstream === undefined,
-      isStatic: (route) => this.mrib.isStatic(route),
-      hasSeveralWays: (source, group) => this.#path.incomingFor(source, group).length > 1,
-    });
-  }
-
-  async #enterRestored({ memberships, streams }: Restoration, untilMs: number): Promise<void> {
-    let done = 0;
-    for (const { vport, ...membership } of memberships) {
-      this.portOf(vport)?.input({ kind: 'restored', ...membership, untilMs });
-      if (++done % MANY_AT_ONCE === 0) await nextTurn();
-    }
-    for (const { source, group, incoming } of streams) {
-      this.#collect(this.mrib.sourceSeen(source, group, incoming, this.#nowMs()));
-      if (++done % MANY_AT_ONCE === 0) await nextTurn();
-    }
-  }
-
-  /** Interfaces that are no ports any more, or not there. */
-  async #letPortsGo({ ports }: TakenOver): Promise<void> {
-    const gone = ports.filter(({ vport }) => this.portOf(vport)?.link === undefined);
-    await Promise.all(gone.map(({ vport }) => this.#options.dataplane.removePort(vport)));
-  }
-
-  #sweep(): void {
-    this.#holdEndsMs = undefined;
-    const changes = this.#stale.takeAll();
-    if (changes.length > 0) this.#options.log.info({ routes: changes.length }, `the hold time is over: ${changes.length} routes that nobody has claimed go`);
-    this.#collect(changes);
-  }
-
   #collect(changes: readonly RouteChange[]): void {
-    this.#stale.changed(changes);
+    this.#takeover.changed(changes);
     for (const change of changes) this.#changes.push(change);
   }
 
   #writeRoutes(): void {
-    if (this.#changes.length === 0 || this.#isRestoring) return;
+    if (this.#changes.length === 0 || this.#takeover.isUnderWay) return;
     const changes = this.#changes;
     this.#changes = [];
     this.routes.apply(changes, this.#nowMs());
@@ -307,7 +258,7 @@ export class Router {
     this.#writeRoutes();
     const nowMs = this.#nowMs();
     // Nor are upstreams told of less than they were.
-    if (!this.#isRestoring) this.#reports.flush(nowMs);
+    if (!this.#takeover.isUnderWay) this.#reports.flush(nowMs);
     this.#planHousekeeping(nowMs);
   }
 
@@ -322,7 +273,7 @@ export class Router {
         return sendIgmp(port, effect, dataplane, log);
       case 'membership':
         this.#collect(this.mrib.setDemand(port.vport, effect.group, effect.wanted));
-        this.#collect(this.#stale.takeGroup(effect.group));
+        this.#collect(this.#takeover.membershipChanged(effect.group));
         return this.#reports.groupChanged(effect.group);
       case 'querier':
         return this.#thinkOver();
@@ -381,7 +332,8 @@ export class Router {
 
   #nextDeadline(): number | undefined {
     let earliest = this.#dataplaneDueMs;
-    if (this.#holdEndsMs !== undefined) earliest = Math.min(earliest ?? Infinity, this.#holdEndsMs);
+    const { holdEndsMs } = this.#takeover;
+    if (holdEndsMs !== undefined) earliest = Math.min(earliest ?? Infinity, holdEndsMs);
     for (const port of this.ports) {
       const deadline = port.nextDeadline();
       if (deadline !== undefined && (earliest === undefined || deadline < earliest)) earliest = deadline;
@@ -394,7 +346,7 @@ export class Router {
       const deadline = port.nextDeadline();
       if (deadline !== undefined && deadline <= nowMs) port.advance();
     }
-    if (this.#holdEndsMs !== undefined && this.#holdEndsMs <= nowMs) this.#sweep();
+    this.#collect(this.#takeover.sweep(nowMs));
     this.#settle();
   }
 

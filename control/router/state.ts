@@ -175,7 +175,8 @@ export class RouterState implements StateSource {
     const conditions = router.ports.flatMap((port) => [condition(port).problem, fallback(port)]).filter((problem) => problem !== '');
     const refused = router.routes.problemCount;
     if (refused > 0) conditions.push(`${refused} routes are not installed: see "xmcastctl routes".`);
-    return [...conditions, ...router.loops.conditions(clock.nowMs())];
+    const unrepaired = router.verification.problems.map((problem) => `${problem}.`);
+    return [...conditions, ...unrepaired, ...router.loops.conditions(clock.nowMs())];
   }
 }
 

@@ -1,6 +1,6 @@
 /** The outside of the router for its unit tests: a data plane that only remembers, a kernel whose links a test sets. */
 import { pino } from 'pino';
-import type { CounterSnapshot, Dataplane, PortAttachment, PortSpec, Punt, RepairKind, RouteCounters, RouteProblem, TakenOver } from '../../../control/dataplane/api';
+import type { CounterSnapshot, Dataplane, PortAttachment, PortSpec, Punt, RepairKind, RouteCounters, RouteProblem, TakenOver, Verification } from '../../../control/dataplane/api';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import type { KernelChange, LinkState } from '../../../control/kernel/interface-table';
 import { nameOf, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
@@ -97,6 +97,12 @@ export class FakeDataplane implements Dataplane {
   transmit(vport: VportId, frame: Uint8Array): string | undefined {
     this.sent.push({ vport, frame });
     return undefined;
+  }
+
+  verification: Verification = { repairs: new Map(), problems: [] };
+
+  verify(): Promise<Verification> {
+    return Promise.resolve(this.verification);
   }
 
   tick(): undefined {
