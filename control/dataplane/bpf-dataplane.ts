@@ -16,7 +16,9 @@ import { BpfCounterSnapshot } from './counter-snapshot';
 import { CounterStore } from './counter-store';
 import { Handover } from './handover';
 import { detachAll } from './detach';
+import { GROUP_REST_MS } from './group-pool';
 import { loadForwarder, writePolicers, type Forwarder } from './loader';
+import { findPredecessor, migrate, type Predecessor } from './migrate';
 import { PinFolder } from './pin-folder';
 import { PortDevices } from './port-device';
 import { PrefixRoutes } from './prefix-routes';
@@ -78,6 +80,7 @@ export class BpfDataplane implements Dataplane {
   /** There were no others, so only these have counted. */
   #highestVport = 0;
   #takenOver: TakenOver | undefined;
+  #removal: NodeJS.Timeout | undefined;
   #closed = false;
 
   private constructor(options: BpfDataplaneOptions, { forwarder, pins, ports, replication }: Parts) {
@@ -125,11 +128,11 @@ export class BpfDataplane implements Dataplane {
   static async open(options: BpfDataplaneOptions): Promise<BpfDataplane> {
     const pins = PinFolder.open(options.pinPath);
     try {
-      // Without a generation in use there is nothing but remains.
-      if (options.flush === true || pins.current === undefined) await detachAll(pins, options.onTrouble);
+      const predecessor = await predecessorOf(options, pins);
       const dataplane = new BpfDataplane(options, await openParts(options, pins));
-      await dataplane.#takeOver();
+      await dataplane.#takeOver(predecessor);
       pins.makeCurrent(dataplane.#forwarder.generation);
+      dataplane.#removeOldLater();
       dataplane.#listen();
       return dataplane;
     } catch (error) {
@@ -211,6 +214,7 @@ export class BpfDataplane implements Dataplane {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader?.close();
+    clearTimeout(this.#removal);
     if (keep) this.#ports.release();
     else await this.#ports.close();
     if (keep) this.#pins.close();
@@ -227,20 +231,22 @@ export class BpfDataplane implements Dataplane {
     return found;
   }
 
-  async #takeOver(): Promise<void> {
-    const { object, installedAbi, isTakeover } = this.#forwarder;
-    if (!isTakeover) return;
-    this.#takenOver = await adopt(await readInstalled(installedAbi, (name) => object.map(name)), {
-      ports: this.#ports,
-      replication: this.#replication,
-      routes: this.#routes,
-      index: this.#index,
-      ranges: this.#ranges,
-      slots: this.#slots,
-      handover: this.#handover,
-      nowMs: this.#options.nowMs,
-    });
+  async #takeOver(predecessor: Predecessor | undefined): Promise<void> {
+    if (predecessor === undefined) return;
+    const { object, abi, installedAbi, isTakeover } = this.#forwarder;
+    const common = { ports: this.#ports, replication: this.#replication, routes: this.#routes, nowMs: this.#options.nowMs };
+    if (isTakeover) {
+      const installed = await readInstalled(installedAbi, (name) => object.map(name));
+      this.#takenOver = await adopt(installed, { ...common, index: this.#index, ranges: this.#ranges, slots: this.#slots, handover: this.#handover });
+    } else {
+      this.#takenOver = await migrate(predecessor, { ...common, abi, moved: object.map('xm_route_moved').words(), onTrouble: this.#options.onTrouble });
+    }
     for (const { vport } of this.#takenOver.ports) this.#highestVport = Math.max(this.#highestVport, vport);
+  }
+
+  /** A packet may still be on its way through the replication groups of the generation before. */
+  #removeOldLater(): void {
+    this.#removal = setTimeout(() => this.#pins.removeOthers(), GROUP_REST_MS).unref();
   }
 
   async #replaceRoutes(): Promise<void> {
@@ -256,6 +262,17 @@ export class BpfDataplane implements Dataplane {
       if (!this.#closed) this.#options.onPunts(punts);
     });
   }
+}
+
+/** undefined: it begins with nothing. What cannot be taken over is removed first. */
+async function predecessorOf({ flush, onTrouble }: BpfDataplaneOptions, pins: PinFolder): Promise<Predecessor | undefined> {
+  const { current } = pins;
+  const predecessor = current === undefined || flush === true ? undefined : findPredecessor(current);
+  if (predecessor !== undefined) return predecessor;
+  if (current !== undefined && flush !== true) onTrouble('take over what was forwarding: its layout is not known to this version; it is replaced, and everything is learnt anew');
+  // Without a generation in use there is nothing but remains.
+  await detachAll(pins, onTrouble);
+  return undefined;
 }
 
 /** Freed counters rest for a second: some more than there are routes. */

@@ -16,8 +16,8 @@ import type { RouteEntry } from './routes';
 const SETTLED_AFTER_MS = 1000;
 /** Each costs a system call or two on the event loop. The others wait for their turn. */
 const READ_AT_ONCE = 1024;
-/** Words of a route in what was moved: as those of its counters, of which these are the first. */
-const ROW = 8;
+/** Words of a route in what was moved: as those of its counters, of which FIELDS are the first. */
+export const ROW = 8;
 const FIELDS = ['packets', 'bytes', 'expected', 'copies', 'copyBytes', 'failed', 'dropped'] as const satisfies readonly (keyof CopyCounters)[];
 const NOTHING: CopyCounters = { packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n };
 

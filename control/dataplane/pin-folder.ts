@@ -97,13 +97,17 @@ export class PinFolder {
     return new Generation(path);
   }
 
-  /** From now on it is what the next controller takes over. */
+  /** From now on it is what the next controller takes over. The one before stays until removeOthers(). */
   makeCurrent(generation: Generation): void {
     const next = join(this.path, NEXT);
     rmSync(next, { force: true });
     symlinkSync(basename(generation.path), next);
     renameSync(next, join(this.path, CURRENT));
-    this.#removeGenerationsBut(generation);
+  }
+
+  /** Generations that are not in use. */
+  removeOthers(): void {
+    this.#removeGenerationsBut(this.current);
   }
 
   /** The folders of a generation, where somebody has removed them. False when they were there. */

@@ -101,6 +101,7 @@ export class PortTable {
     this.#attached.set(vport, { spec, xdp, tc, socket, attachment, undo, isAdopted: true });
     if (xdp === undefined) this.#inTcMode.add(vport);
     this.#describe(spec, xdp !== undefined);
+    this.#record(spec, undo);
     return true;
   }
 

@@ -8,9 +8,11 @@ import { formatPrefix, prefixContains, type Ipv4Prefix } from '../protocol/packe
 import type { Abi } from './abi';
 import { u32Key } from './keys';
 
+type PrefixMap = Pick<BpfMap, 'update' | 'delete' | 'lookupBatch'>;
+
 export interface PrefixMaps {
-  readonly groups: BpfMap;
-  readonly sources: BpfMap;
+  readonly groups: PrefixMap;
+  readonly sources: PrefixMap;
 }
 
 interface SourceEntry {
@@ -176,7 +178,7 @@ export class PrefixRoutes {
 }
 
 /** `wanted`: by keys in hexadecimal. What changes while the table is read is left for the next time. */
-async function repairTable(map: BpfMap, wanted: ReadonlyMap<string, Uint8Array>): Promise<number> {
+async function repairTable(map: PrefixMap, wanted: ReadonlyMap<string, Uint8Array>): Promise<number> {
   const { keys, values, count } = await map.lookupBatch();
   const found = new Map<string, Uint8Array>();
   for (let i = 0; i < count; i++) found.set(hex(pieceOf(keys, i, count)), pieceOf(values, i, count));

@@ -92,13 +92,20 @@ export class Replication {
     return this.#maps.length;
   }
 
-  /** The interfaces in the slots of a group; undefined: an empty slot. */
+  /** As readSlots(). */
   slotsOf(index: number): readonly (number | undefined)[] {
     const map = this.#maps[index];
-    return Array.from({ length: this.#slots(index) }, (_, slot) => {
-      const value = map?.lookup(u32Key(slot));
-      return value === undefined ? undefined : readU32(value, 0);
-    });
+    return map === undefined ? [] : readSlots(map);
+  }
+
+  /** When no groups are being made. */
+  async settled(): Promise<void> {
+    await this.#growing;
+  }
+
+  /** There are as many groups as there may be. */
+  get isComplete(): boolean {
+    return this.#room() === 0;
   }
 
   /** A group that routes have already: it goes on as it is, with the egress program of this controller. `vports`: by slot. */
@@ -215,6 +222,14 @@ export class Replication {
   #clear(group: number, slots: number): void {
     this.#maps[group]?.deleteMany(u32Keys(range(slots)), slots);
   }
+}
+
+/** The interfaces in the slots of a group; undefined: an empty slot. */
+export function readSlots(group: BpfMap): readonly (number | undefined)[] {
+  return range(group.info.maxEntries).map((slot) => {
+    const value = group.lookup(u32Key(slot));
+    return value === undefined ? undefined : readU32(value, 0);
+  });
 }
 
 /** 0 … length-1 */

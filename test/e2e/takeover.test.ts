@@ -5,7 +5,7 @@
  *                             lan2 ── host2
  *                             lan3 ── host3
  */
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileBpf } from '../lab/compile-bpf';
 import type { Daemon } from '../lab/daemon';
@@ -13,7 +13,7 @@ import { eventually } from '../lab/eventually';
 import { Flood } from '../lab/flood';
 import { inRepository } from '../lab/repository';
 import { createStar, SOURCE, type Star } from '../lab/star';
-import { xdpProgramOn } from './launch';
+import { XMCASTD, xdpProgramOn } from './launch';
 import { shownFlow, shownMemberships } from './shown';
 
 jest.setTimeout(120_000);
@@ -112,6 +112,74 @@ test('a newer program takes the place of the one that runs: nothing is lost, not
   expect(await xdpProgramOn(star.router, 'up0')).not.toBe(before);
   expect(await shownFlow(second, G, SOURCE)).toMatchObject({ outgoingInterfaces: ['lan1', 'lan2', 'lan3'] });
 });
+
+test('tables of other sizes: built beside, filled and switched to; nothing is lost, nothing repeated, counters of routes go on', async () => {
+  const first = await star.start({ igmp });
+  await stream(first);
+  await flood.stop();
+  const flow = await shownFlow(first, G, SOURCE);
+  const since = { sent: (await flood.report()).sent, packets: Number(flow?.packets), copies: Number(flow?.replicatedPackets) };
+  await flood.start(RATE_PPS);
+  const second = await withoutALoss(async () => {
+    await first.stop();
+    return star.start({ igmp, limits: { routes: 1000, replication_groups: 64 } });
+  });
+  expect(await second.client.getStatus()).toMatchObject({ routesLimit: 1000, takeover: { ports: 4 } });
+  await expectTrueCounters(second, since);
+  // The maps of the other size are gone, and what there is can be taken over.
+  await eventually(() => generationsOf(second).length === 1, { what: 'the old maps are removed' });
+  await second.stop();
+  const third = await star.start({ igmp, limits: { routes: 1000, replication_groups: 64 } });
+  expect((await third.client.getStatus()).takeover?.routes).toBe(2);
+});
+
+function generationsOf({ pinPath }: Daemon): readonly string[] {
+  return readdirSync(pinPath).filter((name) => /^\d+$/.test(name));
+}
+
+test('what a daemon of an unknown layout has left is replaced, and learnt anew', async () => {
+  const first = await star.start({ igmp });
+  await stream(first);
+  await first.stop();
+  rmSync(join(first.pinPath, 'current', 'xm_layout'));
+  const second = await star.start({ igmp });
+  expect(second.process.stdout).toContain('its layout is not known to this version');
+  await arrive(1000);
+  expect((await second.client.getStatus()).takeover).toBeFalsy();
+});
+
+test('--flush begins with nothing; detach leaves nothing, with a daemon and without', async () => {
+  const first = await star.start({ igmp });
+  await stream(first);
+  await first.stop();
+  const second = await star.start({ igmp }, ['--flush']);
+  expect((await second.client.getStatus()).takeover).toBeFalsy();
+  expect(await star.router.run(['ip', 'link', 'show', 'dev', 'up0'])).toContain('ALLMULTI');
+  expect(await second.ctlText('detach')).toBe('xmcastd detaches and stops.\n');
+  expect(await second.process.exited).toMatchObject({ code: 0 });
+  await expectNothingLeft(second);
+
+  const third = await star.start({ igmp });
+  await third.stop();
+  await expect(star.router.run([XMCASTD, '--detach', '--pin-path', third.pinPath])).resolves.toMatch(/detached from up0, lan1, lan2, lan3/);
+  await expectNothingLeft(third);
+  await expect(star.router.run([XMCASTD, '--detach', '--pin-path', third.pinPath])).resolves.toContain('nothing was forwarding');
+});
+
+test('while a daemon runs another one cannot take its place, nor detach', async () => {
+  const first = await star.start({ igmp });
+  await expect(star.router.run([XMCASTD, '--detach', '--pin-path', first.pinPath])).rejects.toThrow(/XM_ALREADY_RUNNING/);
+  expect(await xdpProgramOn(star.router, 'up0')).toBeDefined();
+});
+
+async function expectNothingLeft({ pinPath }: Daemon): Promise<void> {
+  expect(existsSync(pinPath)).toBe(false);
+  for (const name of ['up0', 'lan1', 'lan2', 'lan3']) {
+    expect(await xdpProgramOn(star.router, name)).toBeUndefined();
+    expect(await star.router.run(['ip', 'link', 'show', 'dev', name])).not.toContain('ALLMULTI');
+    expect(await star.router.run(['bpftool', 'net', 'show', 'dev', name])).not.toContain('xm_');
+  }
+}
 
 /** Of the same layout. */
 async function otherProgram(): Promise<string> {
