@@ -114,6 +114,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   await metrics.follow(settings.metrics);
   closers.push(() => void sdNotify('STOPPING=1'));
   afterlife.keepOnStop = settings.dataplane.keepOnStop;
+  await router.takeOver();
   sdNotify('READY=1');
   log.info({ socket: settings.api.socketPath, interfaces: settings.interfaces.map(({ name }) => name) }, 'xmcastd is ready');
   return config;

@@ -3,7 +3,7 @@
  * place in the index, each replication group its slots. Nothing that a packet meets changes but the programs.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { rangeKey, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
+import { isRange, rangeKey, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
 import type { TakenOver } from './api';
 import type { CounterSlots } from './counter-slots';
 import type { Group } from './group-pool';
@@ -18,6 +18,7 @@ import type { ReadRoute } from './installed-abi';
 
 /** Routes in one piece. */
 const PIECE = 2048;
+const NO_VPORTS: readonly VportId[] = [];
 
 export interface AdoptingParts {
   readonly ports: PortTable;
@@ -30,23 +31,24 @@ export interface AdoptingParts {
   readonly nowMs: () => number;
 }
 
-type Read = ReadRoute & { readonly ttlThreshold: number };
+type Read = Omit<InstalledEntry, 'key'>;
 
 /** Ports first: what a slot stands for is known by them. Their programs are replaced when the groups have the new egress program. */
 export async function adopt(installed: Installed, parts: AdoptingParts): Promise<TakenOver> {
   const { ports, ranges, slots, routes } = parts;
   for (const { record, known } of installed.ports) await ports.adopt(record, known);
   const adopted = ports.attached().map(({ vport, name, ifindex }) => ({ vport, name, ifindex }));
-  const inRanges = ranges.adopt(installed.rangeGroups, installed.rangeSources).map((range) => ({ range, read: installed.readRange(range.value) }));
-  const groups = await adoptGroups([...installed.routes, ...inRanges.map(({ read }) => read)], parts);
-  await adoptRoutes(installed.routes, groups, parts);
-  for (const { range, read } of inRanges) adoptRange(range, read, groups, parts);
+  const inRanges = ranges.adopt(installed.rangeGroups, installed.rangeSources).map((range) => ({ range, entry: installed.readRange(range.value) }));
+  const groups = await adoptGroups([...installed.routes, ...inRanges.map(({ entry }) => entry)].map(({ read }) => read), parts);
+  await adoptRoutes(installed, groups, parts);
+  for (const { range, entry } of inRanges) adoptRange(range, entry, groups, parts);
+  const isProper = new Set([...groups.values()].filter(({ key, vports }) => key === vports.join()));
   const known = [...routes.entries()].map(([, entry]) => entry);
   slots.adopt(new Set(known.map(({ counter }) => counter)), parts.nowMs());
   await ports.replacePrograms();
-  const wanted = known.map(({ route }) => route);
-  await rewriteOdd(wanted, routes, parts.nowMs);
-  return { ports: adopted, routes: wanted };
+  const odd = known.filter(({ group }) => group !== undefined && !isProper.has(group));
+  await rewrite(odd.map(({ route }) => route), routes, parts.nowMs);
+  return { ports: adopted, routes: known.map(({ route }) => route) };
 }
 
 async function adoptGroups(routes: readonly ReadRoute[], { ports, replication }: AdoptingParts): Promise<ReadonlyMap<number, Group>> {
@@ -78,36 +80,40 @@ function usersByGroup(routes: readonly ReadRoute[]): ReadonlyMap<number, { users
 }
 
 /** (*,G) first: what an (S,G) took of its packets is known by then. */
-async function adoptRoutes(entries: readonly InstalledEntry[], groups: ReadonlyMap<number, Group>, parts: AdoptingParts): Promise<void> {
+async function adoptRoutes({ routes, keyWords, valueWords }: Installed, groups: ReadonlyMap<number, Group>, parts: AdoptingParts): Promise<void> {
   let done = 0;
   for (const isStar of [true, false]) {
-    for (const entry of entries) {
+    for (const [i, entry] of routes.entries()) {
       if ((entry.key.source === 0) !== isStar) continue;
-      if (adoptOne(entry.key, entry, groups, parts)) parts.index.adopt(entry.key, entry.keyWord, entry.valueWord, parts.nowMs());
+      if (adoptOne(entry.key, entry, groups, parts)) parts.index.adopt(entry.key, keyWords[i] ?? 0n, valueWords[i] ?? 0n, parts.nowMs());
       if (++done % PIECE === 0) await nextTurn();
     }
   }
 }
 
-function adoptRange({ group, source }: InstalledRange, read: Read, groups: ReadonlyMap<number, Group>, parts: AdoptingParts): void {
-  adoptOne(rangeKey(group, source), read, groups, parts);
+function adoptRange({ group, source }: InstalledRange, entry: Read, groups: ReadonlyMap<number, Group>, parts: AdoptingParts): void {
+  adoptOne(rangeKey(group, source), entry, groups, parts);
 }
 
-function adoptOne(key: RouteKey, read: Read, groups: ReadonlyMap<number, Group>, { routes, handover, nowMs }: AdoptingParts): boolean {
+function adoptOne(key: RouteKey, found: Read, groups: ReadonlyMap<number, Group>, { routes, handover, nowMs }: AdoptingParts): boolean {
+  const { read } = found;
   const group = read.copies === 0 ? undefined : groups.get(read.group);
   // Its group is not to be had any more: whoever wants the route writes it anew.
   if (read.copies > 0 && group === undefined) return false;
-  const entry = routes.adopt(wantedOf(key, read, group?.vports ?? []), { counter: read.counter, group, viaTc: read.viaTc }, nowMs());
+  const entry = routes.adopt(wantedOf(key, found, group?.vports ?? NO_VPORTS), { counter: read.counter, group, viaTc: read.viaTc }, nowMs());
   if (entry !== undefined) handover.adopted(entry);
   return entry !== undefined;
 }
 
-export function wantedOf(key: RouteKey, { incoming, ttlThreshold, local }: Read, outgoing: readonly VportId[]): WantedRoute {
+export function wantedOf(key: RouteKey, { read, ttlThreshold }: Read, outgoing: readonly VportId[]): WantedRoute {
+  const { incoming, local } = read;
+  // Nearly all routes: without spreads, of which each costs as much as all the rest.
+  if (!isRange(key) && ttlThreshold === 0 && !local) return { source: key.source, group: key.group, incoming, outgoing };
   return { ...key, incoming, outgoing, ...(ttlThreshold > 0 ? { ttlThreshold } : {}), ...(local ? { local } : {}) };
 }
 
 /** Those whose group lacks a device that went away, or is one of two for the same set, get a proper one. */
-async function rewriteOdd(wanted: readonly WantedRoute[], routes: RouteTable, nowMs: () => number): Promise<void> {
+async function rewrite(wanted: readonly WantedRoute[], routes: RouteTable, nowMs: () => number): Promise<void> {
   for (let from = 0; from < wanted.length; from += PIECE) {
     routes.apply(wanted.slice(from, from + PIECE).map((route) => ({ kind: 'set', route })), nowMs());
     await nextTurn();

@@ -43,6 +43,8 @@ export class InstalledAbi {
   readonly #bits: Readonly<Record<'counter' | 'iif' | 'group' | 'copies', number>>;
   readonly #flags: Readonly<Record<'learn' | 'threshold' | 'tc' | 'local', number>>;
   readonly #iifNone: number;
+  /** Looked up once: there may be a hundred thousand routes. */
+  readonly #offsets: Readonly<Record<'source' | 'group' | 'flow' | 'out', number>>;
 
   constructor(btf: BtfLayout) {
     const constant = (name: string): number => {
@@ -70,6 +72,12 @@ export class InstalledAbi {
       local: constant('XM_ROUTE_LOCAL'),
     };
     this.#iifNone = constant('XM_IIF_NONE');
+    this.#offsets = {
+      source: this.#routeKey.member('source').offset,
+      group: this.#routeKey.member('group').offset,
+      flow: this.#route.member('flow').offset,
+      out: this.#route.member('out').offset,
+    };
   }
 
   /** A name that is too long for an interface is cut off: no interface has it. */
@@ -112,14 +120,14 @@ export class InstalledAbi {
   /** The `index`-th of many. */
   readRouteKey(keys: DataView, index: number): { readonly source: Ipv4; readonly group: Ipv4 } {
     const at = index * this.#routeKey.size;
-    return { source: keys.getUint32(at + this.#routeKey.member('source').offset), group: keys.getUint32(at + this.#routeKey.member('group').offset) };
+    return { source: keys.getUint32(at + this.#offsets.source), group: keys.getUint32(at + this.#offsets.group) };
   }
 
   /** The `index`-th of many. */
   readRoute(values: DataView, index: number): ReadRoute {
     const at = index * this.#route.size;
-    const flow = values.getUint32(at + this.#route.member('flow').offset, LITTLE_ENDIAN);
-    const out = values.getUint32(at + this.#route.member('out').offset, LITTLE_ENDIAN);
+    const flow = values.getUint32(at + this.#offsets.flow, LITTLE_ENDIAN);
+    const out = values.getUint32(at + this.#offsets.out, LITTLE_ENDIAN);
     const { counter, iif, group, copies } = this.#bits;
     const incoming = bitsOf(flow, counter, iif);
     const flags = Math.floor(out / 2 ** (group + copies));

@@ -96,10 +96,10 @@ function vportsOf(generation: Generation, ports: PortTable): (read: ReadRoute) =
 }
 
 function routesOf(installed: Installed, outgoing: (read: ReadRoute) => readonly VportId[], abi: Abi): readonly Counted[] {
-  const exact = installed.routes.map((entry) => ({ route: wantedOf(entry.key, entry, outgoing(entry)), counter: entry.counter }));
+  const exact = installed.routes.map((entry) => ({ route: wantedOf(entry.key, entry, outgoing(entry.read)), counter: entry.read.counter }));
   const ranges = new PrefixRoutes(abi, NOWHERE).adopt(installed.rangeGroups, installed.rangeSources).map(({ group, source, value }) => {
-    const read = installed.readRange(value);
-    return { route: wantedOf(rangeKey(group, source), read, outgoing(read)), counter: read.counter };
+    const entry = installed.readRange(value);
+    return { route: wantedOf(rangeKey(group, source), entry, outgoing(entry.read)), counter: entry.read.counter };
   });
   return [...exact, ...ranges];
 }

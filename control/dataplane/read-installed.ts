@@ -18,11 +18,9 @@ export interface InstalledPort {
   readonly known: Pick<PortSpec, 'macAddress' | 'mtu' | 'ttlThreshold'>;
 }
 
-export interface InstalledEntry extends ReadRoute {
+export interface InstalledEntry {
   readonly key: RouteKey;
-  /** Key and value as the kernel has them. */
-  readonly keyWord: bigint;
-  readonly valueWord: bigint;
+  readonly read: ReadRoute;
   /** 0: none. */
   readonly ttlThreshold: number;
 }
@@ -31,9 +29,12 @@ export interface Installed {
   readonly ports: readonly InstalledPort[];
   /** (*,G) and (S,G). */
   readonly routes: readonly InstalledEntry[];
+  /** Keys and values of the routes as the kernel has them, in their order. */
+  readonly keyWords: BigUint64Array;
+  readonly valueWords: BigUint64Array;
   readonly rangeGroups: readonly InstalledGroup[];
   readonly rangeSources: readonly InstalledSource[];
-  readonly readRange: (value: Uint8Array) => ReadRoute & { readonly ttlThreshold: number };
+  readonly readRange: (value: Uint8Array) => Omit<InstalledEntry, 'key'>;
 }
 
 type OpenMap = (name: string) => BpfMap;
@@ -47,12 +48,12 @@ export async function readInstalled(abi: InstalledAbi, open: OpenMap): Promise<I
   const [groups, sources] = await Promise.all([entriesOf(open('xm_group_prefixes')), entriesOf(open('xm_source_prefixes'))]);
   return {
     ports: await readPorts(abi, open),
-    routes: await readRoutes(abi, open('xm_routes'), thresholdOf),
+    ...(await readRoutes(abi, open('xm_routes'), thresholdOf)),
     rangeGroups: groups.map(({ key, value }) => ({ group: abi.readGroupPrefix(key), set: readU32(value, 0) })),
     rangeSources: sources.map(({ key, value }) => ({ ...abi.readSourcePrefix(key), value })),
     readRange: (value) => {
       const read = abi.readRoute(viewOf(value), 0);
-      return { ...read, ttlThreshold: thresholdOf(read) };
+      return { read, ttlThreshold: thresholdOf(read) };
     },
   };
 }
@@ -66,23 +67,20 @@ export async function readPorts(abi: InstalledAbi, open: OpenMap): Promise<reado
   });
 }
 
-async function readRoutes(abi: InstalledAbi, map: BpfMap, thresholdOf: (route: ReadRoute) => number): Promise<readonly InstalledEntry[]> {
+async function readRoutes(
+  abi: InstalledAbi,
+  map: BpfMap,
+  thresholdOf: (route: ReadRoute) => number,
+): Promise<Pick<Installed, 'routes' | 'keyWords' | 'valueWords'>> {
   const { keys, values, count } = await map.lookupBatch();
   const [keyView, valueView] = [viewOf(keys), viewOf(values)];
-  const [keyWords, valueWords] = [wordsOf(keys), wordsOf(values)];
-  const entries: InstalledEntry[] = [];
+  const routes: InstalledEntry[] = [];
   for (let i = 0; i < count; i++) {
     const read = abi.readRoute(valueView, i);
-    entries.push({
-      ...read,
-      key: abi.readRouteKey(keyView, i),
-      keyWord: keyWords[i] ?? 0n,
-      valueWord: valueWords[i] ?? 0n,
-      ttlThreshold: thresholdOf(read),
-    });
+    routes.push({ key: abi.readRouteKey(keyView, i), read, ttlThreshold: thresholdOf(read) });
     if (i % PIECE === PIECE - 1) await nextTurn();
   }
-  return entries;
+  return { routes, keyWords: wordsOf(keys), valueWords: wordsOf(values) };
 }
 
 /** Of a small map. */

@@ -138,17 +138,31 @@ export class Router {
     return this.#ports.byVport(vport);
   }
 
-  /** Takes the interfaces as they are and follows them from now on. Resolves with what could not be attached. */
+  /**
+   * Takes the interfaces as they are and follows them from now on. Resolves with what could not be attached. Where a controller before has
+   * left routes, none is written before takeOver().
+   */
   async start(): Promise<readonly XmcastError[]> {
     this.#options.kernel.onChanges(() => void this.#followLinks());
     await this.#ports.configure(this.#settings.interfaces);
     await this.#followLinks();
-    this.#collect(await this.#takeover.restore(this.#settings.dataplane.holdTimeMs));
+    this.counters.start(this.#settings.dataplane.counterIntervalMs);
+    return this.ports.map((port) => port.problem).filter((problem) => problem !== undefined);
+  }
+
+  /** After start(), and only once: goes on with what a controller before has left installed. */
+  async takeOver(): Promise<void> {
+    const removed = await this.#takeover.restore(this.#settings.dataplane.holdTimeMs);
+    if (this.#closed) return;
+    this.#collect(removed);
     this.#changes = this.#takeover.end(this.#changes);
     this.#settle();
-    this.counters.start(this.#settings.dataplane.counterIntervalMs);
     this.verification.start(this.#settings.dataplane.verifyIntervalMs);
-    return this.ports.map((port) => port.problem).filter((problem) => problem !== undefined);
+  }
+
+  /** takeOver() is under way, or still to come. */
+  get isTakingOver(): boolean {
+    return this.#takeover.isUnderWay;
   }
 
   /**

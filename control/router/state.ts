@@ -36,7 +36,7 @@ export class RouterState implements StateSource {
     return {
       version,
       startedAtMs: this.#startedAtMs,
-      ready: router.ports.every((port) => port.problem === undefined),
+      ready: !router.isTakingOver && router.ports.every((port) => port.problem === undefined),
       interfaces: { configured: router.ports.length, forwarding: router.ports.filter((port) => port.usable).length },
       memberships: router.ports.reduce((sum, port) => sum + (port.igmp?.membershipCount ?? 0), 0),
       membershipBudget: { used: router.budget.used, limit: router.budget.limit },

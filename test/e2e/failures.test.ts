@@ -140,7 +140,7 @@ describe('interfaces', () => {
   });
 
   test('one that does not exist, without: a warning, and it is shown as absent', async () => {
-    const daemon = await star.start({ interfaces });
+    const daemon = await star.start({ interfaces, dataplane: { keep_on_stop: false } });
     expect(await shownInterface(daemon, 'later0')).toMatchObject({
       status: 'STATUS_ABSENT',
       mode: 'MODE_NONE',
@@ -206,7 +206,7 @@ describe('listeners', () => {
   });
 
   test('a live daemon holds the socket of the API, or the pins: it is not disturbed', async () => {
-    const daemon = await star.start();
+    const daemon = await star.start({ dataplane: { keep_on_stop: false } });
     const other = await star.lab.namespace('other');
     const elsewhere = { interfaces: [{ name: 'none0' }], metrics: { listen: 'off' } };
     // Only the exit and the words: the interfaces and the pins that are left are the first daemon's by right.

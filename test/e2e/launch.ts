@@ -13,7 +13,7 @@ import type { Star } from '../lab/star';
 export const XMCASTD = inRepository('deploy/bin/xmcastd');
 
 export interface LaunchOptions {
-  /** Sections beside or in place of the usual ones. Text is the whole file. */
+  /** Sections beside or in place of the usual ones, by which a stop leaves nothing. Text is the whole file. */
   readonly config?: Readonly<Record<string, unknown>> | string;
   /** Arguments after --config. */
   readonly extra?: readonly string[];
@@ -38,7 +38,7 @@ export function launchDaemon(star: Star, options: LaunchOptions & LaunchPaths): 
 
 function writeConfig(star: Star, { config, socketPath, pinPath }: LaunchOptions & LaunchPaths): string {
   const file = join(star.lab.directory, `xmcastd-${++serial}.yaml`);
-  const usual = { ...star.config, dataplane: { pin_path: pinPath }, api: { socket: socketPath } };
+  const usual = { ...star.config, dataplane: { pin_path: pinPath, keep_on_stop: false }, api: { socket: socketPath } };
   writeFileSync(file, typeof config === 'string' ? config : stringify(complete({ ...usual, ...config })));
   return file;
 }

@@ -70,7 +70,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s under traffic: a clean end that le
 test('SIGTERM in the middle of the start: a clean end that leaves nothing', async () => {
   const paths = { socketPath: join(star.lab.directory, 'early.sock'), pinPath: `/sys/fs/bpf/xmcast-${star.lab.id}-early` };
   star.lab.removeOnClose(paths.pinPath);
-  const daemon = launchDaemon(star, { ...paths, config: { dataplane: { pin_path: paths.pinPath, ...dataplane } } });
+  const daemon = launchDaemon(star, paths);
   await eventually(() => existsSync(paths.pinPath), { what: 'the start has begun', timeoutMs: 10_000, intervalMs: 1 });
   daemon.signal('SIGTERM');
   expect({ ...(await daemon.exited), stderr: daemon.stderr }).toEqual({ code: 0, signal: null, stderr: '' });
@@ -135,7 +135,7 @@ test('a service manager hears READY=1 when it is ready, and STOPPING=1 when it s
   const notify = join(star.lab.directory, 'notify');
   const listener = star.lab.spawn(undefined, ['python3', '-c', NOTIFY_LISTENER, notify], { name: 'notify listener' });
   await eventually(() => listener.stdout.includes('listening'), { what: 'the listener listens', timeoutMs: 10_000 });
-  const daemon = launchDaemon(star, { ...paths, config: { dataplane: { pin_path: paths.pinPath, ...dataplane } }, env: { NOTIFY_SOCKET: notify } });
+  const daemon = launchDaemon(star, { ...paths, env: { NOTIFY_SOCKET: notify } });
   await eventually(() => listener.stdout.includes('READY=1'), { what: 'READY=1 is heard', timeoutMs: 20_000 });
   // Ready means that it can be asked.
   expect(existsSync(paths.socketPath)).toBe(true);

@@ -28,6 +28,8 @@ export class Daemon {
   readonly pinPath: string;
   readonly client: ApiClient;
   readonly process: LabProcess;
+  /** From its start to the first answer of its API. */
+  servedAfterMs = 0;
   readonly #namespace: Namespace;
 
   private constructor(namespace: Namespace, files: DaemonFiles, process: LabProcess) {
@@ -42,11 +44,14 @@ export class Daemon {
   static async start(lab: Lab, namespace: Namespace, config: DaemonConfig, extra: readonly string[] = []): Promise<Daemon> {
     const files = writeConfig(lab, namespace, config);
     const daemon = new Daemon(namespace, files, lab.spawn(namespace, [...daemonArguments(files), ...extra], { name: 'xmcastd' }));
+    const startedMs = performance.now();
     lab.onClose(() => daemon.client.close());
     await eventually(
       async () => {
         if (daemon.process.hasExited) return true;
-        return (await daemon.client.getStatus()).ready === true;
+        const { ready } = await daemon.client.getStatus();
+        daemon.servedAfterMs ||= performance.now() - startedMs;
+        return ready === true;
       },
       { what: `xmcastd in ${namespace.label} is ready`, timeoutMs: START_TIMEOUT_MS, intervalMs: 50 },
     );

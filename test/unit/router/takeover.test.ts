@@ -41,7 +41,7 @@ async function world(routes: readonly WantedRoute[], { keepOnStop = true, holdTi
   const base = settings('up0', 'lan1', 'lan2', 'lan3');
   const router = new Router({ settings: { ...base, dataplane: { ...base.dataplane, keepOnStop, holdTimeMs } }, dataplane, kernel, clock, log: quiet });
   const state = new RouterState({ router, dataplane, clock, version: '1.2.3' });
-  const started = router.start();
+  const started = router.start().then(() => router.takeOver());
   await jest.advanceTimersByTimeAsync(0);
   await started;
   const run = async (ms: number): Promise<void> => {
