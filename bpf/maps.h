@@ -139,8 +139,8 @@ struct {
 } xm_route_fault_stats SEC(".maps");
 
 /*
- * Route -> what the controller adds to its counters: what has been counted elsewhere, or, as in a word that wraps, what belongs to
- * another route. No program reads it. Set at load.
+ * Route -> what the controller adds to its counters: what has been counted elsewhere, or, as in a word that wraps, what belongs
+ * to another route. No program reads it. Set at load.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -188,8 +188,8 @@ struct xm_cpu {
 struct xm_cpu xm_cpus[XM_MAX_CPUS];
 
 /*
- * Ids of the ingress programs, so that the failures of others are not taken for ours: while one takes the place of the other there are
- * two.
+ * Ids of the ingress programs, so that the failures of others are not taken for ours: while one takes the place of the other
+ * there are two.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -4,7 +4,8 @@
  */
 import { strict as assert } from 'node:assert';
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { BpfLink, BpfMap, BpfObject, possibleCpus } from '#bindings';
+import { BpfMap, BpfObject, possibleCpus } from '#bindings';
+import type { BpfLink } from '#bindings';
 import { XmcastError, errorText } from '../errors';
 import { Abi } from './abi';
 import { PUNT_CLASSES, type PolicerSettings, type PuntClass } from './api';

@@ -28,7 +28,9 @@ export class Verification {
   start(intervalMs: number): void {
     clearInterval(this.#timer);
     if (this.#closed) return;
-    this.#timer = setInterval(() => (this.#running ??= this.#verify().finally(() => (this.#running = undefined))), intervalMs);
+    this.#timer = setInterval(() => {
+      this.#running ??= this.#verify().finally(() => (this.#running = undefined));
+    }, intervalMs);
   }
 
   /** Resolves when nothing is under way. */

@@ -223,7 +223,7 @@ describe('listeners', () => {
     expect(pinsTaken).toMatch(/^xmcastd: XM_ALREADY_RUNNING: .*\n {2}\S.*dataplane\.pin_path/);
     expect(pinsTaken).toContain(daemon.pinPath);
     expect(await shownInterface(daemon, 'lan1')).toMatchObject({ status: 'STATUS_FORWARDING' });
-    expect({ pins: existsSync(join(daemon.pinPath, 'xm_routes')), program: await xdpProgram('lan1') }).toEqual({
+    expect({ pins: existsSync(join(daemon.pinPath, 'current', 'xm_routes')), program: await xdpProgram('lan1') }).toEqual({
       pins: true,
       program: expect.any(Number),
     });

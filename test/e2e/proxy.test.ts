@@ -39,7 +39,8 @@ beforeAll(async () => {
   await lab.link({ between: [routerA, 'lan1', '10.2.0.1/24'], and: [routerB, 'up0', '10.2.0.2/24'] });
   const hosts = await Promise.all([1, 2].map((i) => lab.host(`host${i}`, { address: `10.1.${i}.10/24`, to: [routerB, `lan${i}`, `10.1.${i}.1/24`] })));
   a = await DaemonProcess.start(lab, routerA, { interfaces: [{ name: 'up0', upstream: true }, { name: 'lan1' }] });
-  b = await DaemonProcess.start(lab, routerB, { interfaces: [{ name: 'up0', upstream: true }, { name: 'lan1' }, { name: 'lan2' }] });
+  // Its end is to be an end.
+  b = await DaemonProcess.start(lab, routerB, { interfaces: [{ name: 'up0', upstream: true }, { name: 'lan1' }, { name: 'lan2' }], dataplane: { keep_on_stop: false } });
   receivers = await Promise.all(hosts.map((host) => lab.receiver(host)));
 });
 afterAll(async () => lab?.close());

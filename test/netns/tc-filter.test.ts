@@ -34,7 +34,7 @@ function inOneProcess(body: string): Promise<string> {
     process.execPath,
     '-e',
     `(async () => {
-      const pins = await ${pins}.PinFolder.open(${JSON.stringify(pinPath)});
+      const pins = ${pins}.PinFolder.open(${JSON.stringify(pinPath)});
       const bindings = ${bindings};
       const object = bindings.BpfObject.open(${object});
       await object.load();
@@ -59,7 +59,7 @@ test('attached, and detached when the port goes', async () => {
 test('what a killed daemon has left is taken away by the next one, also where that has no port', async () => {
   await inOneProcess('await attach(); process.kill(process.pid, "SIGKILL");').catch(() => undefined);
   expect(await filters()).toEqual(['xm_tc_ingress']);
-  await inOneProcess('pins.remove();');
+  await inOneProcess('await pins.clear(); pins.remove();');
   expect(await filters()).toEqual([]);
 });
 

@@ -3,9 +3,9 @@
  * queries and publishes their demand when it changed. Never judges senders, group addresses or access: intake.ts has done so.
  */
 import { formatIpv4, type Ipv4 } from '../../packet/address';
-import { RecordType, type IgmpQuery } from '../message';
+import { RecordType, type GroupRecord, type IgmpQuery } from '../message';
 import type { MembershipSnapshot, Restored, StaticGroup } from './api';
-import { effectiveRecord, noteOlderHost, type EffectiveRecord } from './compatibility';
+import { effectiveRecord, noteOlderHost } from './compatibility';
 import { DeadlineQueue } from '../deadline-queue';
 import { demandOf, sameDemand } from './demand';
 import { applyRecord, extendTimers, firstExpiryMs, isEmpty, lowerGroupTimer, lowerSourceTimers } from './group-state';
@@ -65,7 +65,7 @@ export class GroupTable {
     if (found === undefined) this.#unclaimed += 1;
     membership.isUnclaimed ||= found === undefined;
     const type = mode === 'exclude' ? RecordType.MODE_IS_EXCLUDE : RecordType.MODE_IS_INCLUDE;
-    this.#change(membership, type, mode === 'exclude' ? sources : news, turn, untilMs - turn.nowMs);
+    this.#change(membership, { type, sources: mode === 'exclude' ? sources : news }, turn, untilMs - turn.nowMs);
   }
 
   /** Takes effect at once in the state; queries and demand follow with settle(). */
@@ -81,7 +81,7 @@ export class GroupTable {
     this.#track(membership, record, turn);
     const effective = effectiveRecord(record, membership, turn.settings, turn.nowMs);
     if (effective.reduced) turn.count('ignored_in_compatibility_mode');
-    if (effective.sources !== undefined) this.#change(membership, effective.type, effective.sources, turn);
+    if (effective.sources !== undefined) this.#change(membership, { type: effective.type, sources: effective.sources }, turn);
   }
 
   /** A report that takes no effect. If it is an older one, hosts of the group may keep silent because of it (RFC 3376 §7.2.2). */
@@ -240,13 +240,7 @@ export class GroupTable {
   }
 
   /** `livesMs`: without another report. */
-  #change(
-    membership: Membership,
-    type: EffectiveRecord['type'],
-    sources: readonly Ipv4[],
-    turn: Turn,
-    livesMs = turn.intervals.groupMembershipIntervalMs,
-  ): void {
+  #change(membership: Membership, { type, sources }: Pick<GroupRecord, 'type' | 'sources'>, turn: Turn, livesMs = turn.intervals.groupMembershipIntervalMs): void {
     const sourceLimit = turn.settings.limits.sourcesPerGroup;
     const outcome = applyRecord(membership, type, sources, { nowMs: turn.nowMs, groupMembershipIntervalMs: livesMs, sourceLimit });
     membership.unpublished ||= outcome.changed;
