@@ -3,7 +3,8 @@
  */
 import type { Logger } from 'pino';
 import { monotonicNs, NetlinkSocket, sdNotify } from '#bindings';
-import { startApiServer } from './api/server';
+import { ApiCounters } from './api/api-counters';
+import { startApiServer, type ApiServer } from './api/server';
 import { ConfigManager } from './config/config-manager';
 import { toSettings } from './config/defaults';
 import { MAX_INTERFACES } from './config/ranges';
@@ -91,15 +92,17 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   if (problem !== undefined) throw problem;
 
   const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion() });
-  const metrics = new MetricsListener({ state, log });
+  const counters = new ApiCounters();
+  const metrics = new MetricsListener({ state, api: counters, log });
   closers.push(() => metrics.close());
+  const followers = new Followers(settings, { router, metrics, log, afterlife });
   const config = new ConfigManager({
     started: starting,
     store: starting.store,
     openStore: options.openStore,
     file: starting.file,
     readFile: rereadConfigFile,
-    router: new Followers(settings, { router, metrics, log, afterlife }),
+    router: followers,
     interfaceExists: (name) => kernel.link(name) !== undefined,
     clock: systemClock,
     log,
@@ -109,8 +112,10 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     afterlife.isDetaching = true;
     options.onStopRequested();
   };
-  const api = await startApiServer({ socketPath: settings.api.socketPath, state, config, detach, log });
+  const { socketPath, socketGroup } = settings.api;
+  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, detach, counters, log });
   closers.push(() => api.close());
+  followers.open(api);
   await metrics.follow(settings.metrics);
   closers.push(() => void sdNotify('STOPPING=1'));
   afterlife.keepOnStop = settings.dataplane.keepOnStop;
@@ -143,6 +148,7 @@ interface FollowingRooms {
 /** What follows a changed configuration: all of it or none. */
 class Followers implements Reconfigurable {
   readonly #rooms: FollowingRooms;
+  #api: Pick<ApiServer, 'follow'> | undefined;
   #settings: Settings;
 
   constructor(settings: Settings, rooms: FollowingRooms) {
@@ -150,13 +156,20 @@ class Followers implements Reconfigurable {
     this.#rooms = rooms;
   }
 
+  /** The API asks for changes, and is one of those that follow. */
+  open(api: Pick<ApiServer, 'follow'>): void {
+    this.#api = api;
+  }
+
   async reconfigure(settings: Settings): Promise<void> {
     const { router, metrics, log, afterlife } = this.#rooms;
     // First of all what may fail for reasons outside, such as an address in use.
     await metrics.follow(settings.metrics);
     try {
+      await this.#api?.follow(settings.api);
       await router.reconfigure(settings);
     } catch (error) {
+      await this.#api?.follow(this.#settings.api);
       await metrics.follow(this.#settings.metrics);
       throw error;
     }

@@ -1,36 +1,53 @@
 /**
- * The management API on its unix socket: ConfigService, StateService, SystemService, health and reflection. Who may connect is decided by the
- * permissions of the socket; there is no other listener.
+ * The management API: ConfigService, StateService, SystemService, health and reflection, on a unix socket whose permissions decide who may
+ * connect, and over TCP to clients with certificates.
  */
-import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
-import type { Socket } from 'node:net';
+import { Server } from '@grpc/grpc-js';
+import { performance } from 'node:perf_hooks';
 
 import type { Log } from '../log';
 
+import type { Caller } from './admission';
+import { ApiCounters } from './api-counters';
+import { Connections } from './connections';
 import { Health } from './health';
 import { configServiceHandlers, type ConfigControl } from './config-service';
+import { Network, type NetworkSettings } from './network';
 import { addReflection } from './reflection';
+import { Refusals } from './refusals';
 import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
 import { systemServiceHandlers } from './system-service';
+import { TokenBucket } from './token-bucket';
 import { unaryHandlers } from './unary';
+import { socketGroupId } from './unix-group';
 import { listenUnix, type UnixListener } from './unix-socket';
 
 /** As large as a configuration file may be. */
 const MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
 const MAX_CONCURRENT_STREAMS = 100;
+/** Of the unix socket; those on TCP have limits of their own, so that they cannot lock out who sits at the machine. */
 const MAX_CONNECTIONS = 64;
-/** How long close() waits for calls under way; streams of health watchers never end by themselves. */
-const CLOSE_GRACE_MS = 1000;
+const UNIX_REQUESTS_PER_SECOND = 10_000;
+/** A client that is gone without a word is found out within these two. */
+const KEEPALIVE_MS = 60_000;
+const KEEPALIVE_TIMEOUT_MS = 20_000;
+const IDLE_TIMEOUT_MS = 900_000;
 
 export interface ApiServerOptions {
   readonly socketPath: string;
+  /** Name or number. Default: xmcast, if there is such a group. */
+  readonly socketGroup?: string | undefined;
+  /** Default: no TCP. */
+  readonly network?: NetworkSettings;
   readonly state: StateSource;
   /** Without it there is no ConfigService. */
   readonly config?: ConfigControl;
   /** Forwarding ends, and the daemon; begun when it returns. */
   readonly detach?: () => void;
+  /** Default: counted for nobody. */
+  readonly counters?: ApiCounters;
   readonly log: Log;
 }
 
@@ -41,55 +58,79 @@ export interface ApiServer {
    * looks at the state at once.
    */
   setServing(allowed: boolean): void;
+  /** Other listeners on TCP, certificates, roles and limits. Rejects with XmcastError: then everything is as before. */
+  follow(network: NetworkSettings): Promise<void>;
   /** Idempotent. Calls under way get a second to finish; the socket is gone at once. */
   close(): Promise<void>;
 }
 
-/** Rejects with XmcastError when the socket cannot be had. */
+/** Rejects with XmcastError when a socket cannot be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { socketPath, state, config, detach, log } = options;
+  const { state, config, detach, log, counters = new ApiCounters() } = options;
   let stopping = false;
+  const refusals = new Refusals(counters, log, () => performance.now());
   const health = new Health(() => state.status().ready);
-  const server = createGrpcServer({ state, config, detach, log }, health, () => stopping);
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const sockets = new Set<Socket>();
-  let listener: UnixListener;
-  try {
-    listener = await listenUnix(socketPath, {
-      maxConnections: MAX_CONNECTIONS,
-      onConnection: (socket) => adopt(socket, sockets, injector),
-      onError: (error) => log.warn({ err: error, socketPath }, 'API socket cannot accept a connection'),
-    });
-  } catch (error) {
+  const conditions = (): string[] => [...(config?.conditions() ?? []), ...network.conditions()];
+  const server = createGrpcServer({ state, config, conditions, detach, log }, health, () => stopping);
+  const connections = new Connections(server, { counters, refusals, log });
+  const network = new Network({ connections, counters, refusals, log });
+  let unix: UnixListener | undefined;
+  const stop = async (): Promise<void> => {
+    stopping = true;
     health.stop();
-    server.forceShutdown();
+    unix?.close();
+    await network.close();
+    await shutDown(server, connections);
+  };
+  try {
+    unix = await listenUnix(options.socketPath, {
+      maxConnections: MAX_CONNECTIONS,
+      groupId: socketGroupId(options.socketGroup),
+      onConnection: (socket) => connections.adopt(socket, { kind: 'unix', caller: unixCaller(), notAfterMs: undefined }),
+      onError: (error) => log.warn({ err: error, socketPath: options.socketPath }, 'API socket cannot accept a connection'),
+      onDropped: () => refusals.count('connections', UNIX_NAME),
+    });
+    if (options.network !== undefined) await network.start(options.network);
+  } catch (error) {
+    await stop();
     throw error;
   }
   let closed: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping = true;
-    health.stop();
-    listener.close();
-    return shutDown(server, injector, sockets);
+  return {
+    socketPath: options.socketPath,
+    setServing: (allowed) => health.setServing(allowed),
+    follow: (settings) => network.follow(settings),
+    close: () => (closed ??= stop()),
   };
-  return { socketPath, setServing: (allowed) => health.setServing(allowed), close: () => (closed ??= stop()) };
+}
+
+const UNIX_NAME = 'unix socket';
+
+/** The permissions of the socket have decided who may connect. */
+function unixCaller(): Caller {
+  const bucket = new TokenBucket(UNIX_REQUESTS_PER_SECOND, performance.now());
+  return { name: UNIX_NAME, role: () => 'admin', takeRequest: () => bucket.take(performance.now()) };
 }
 
 interface Served {
   readonly state: StateSource;
   readonly config: ConfigControl | undefined;
+  readonly conditions: () => readonly string[];
   readonly detach: (() => void) | undefined;
   readonly log: Log;
 }
 
-function createGrpcServer({ state, config, detach, log }: Served, health: Health, isStopping: () => boolean): Server {
+function createGrpcServer({ state, config, conditions, detach, log }: Served, health: Health, isStopping: () => boolean): Server {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    'grpc.max_connection_idle_ms': IDLE_TIMEOUT_MS,
     'grpc.enable_channelz': 0,
   });
   server.addService(stateServiceDefinition, unaryHandlers(stateServiceHandlers(state), log, isStopping));
-  server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state, config, detach), log, isStopping));
+  server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state, conditions, detach), log, isStopping));
   if (config !== undefined)
     server.addService(configServiceDefinition, unaryHandlers(configServiceHandlers(config), log, isStopping));
   health.addTo(server);
@@ -97,23 +138,7 @@ function createGrpcServer({ state, config, detach, log }: Served, health: Health
   return server;
 }
 
-function adopt(socket: Socket, sockets: Set<Socket>, injector: ConnectionInjector): void {
-  sockets.add(socket);
-  socket.once('close', () => sockets.delete(socket));
-  // A client that vanishes in the middle of a write (EPIPE, ECONNRESET) is ordinary: http2 ends its streams.
-  socket.on('error', () => undefined);
-  injector.injectConnection(socket);
-}
-
-async function shutDown(server: Server, injector: ConnectionInjector, sockets: ReadonlySet<Socket>): Promise<void> {
-  const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  injector.drain(CLOSE_GRACE_MS);
-  const deadline = setTimeout(() => {
-    server.forceShutdown();
-    for (const socket of sockets) socket.destroy();
-  }, CLOSE_GRACE_MS);
-  await drained;
-  clearTimeout(deadline);
-  injector.destroy();
-  for (const socket of sockets) socket.destroy();
+async function shutDown(server: Server, connections: Connections): Promise<void> {
+  await Promise.all([connections.drain('unix'), connections.drain('tls')]);
+  server.forceShutdown();
 }

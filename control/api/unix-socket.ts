@@ -2,7 +2,7 @@
  * Listens on a unix socket that only owner and group may use. Clears away a socket that a dead process left; never touches a living one,
  * nor anything that is no socket.
  */
-import { lstatSync, mkdirSync, type Stats, unlinkSync } from 'node:fs';
+import { chownSync, lstatSync, mkdirSync, type Stats, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 
@@ -20,9 +20,13 @@ export interface UnixListener {
 
 export interface UnixListenOptions {
   readonly maxConnections: number;
+  /** Number of the group that gets the socket. undefined: that of the process. */
+  readonly groupId?: number | undefined;
   readonly onConnection: (socket: Socket) => void;
   /** accept(2) failed, e.g. EMFILE. The listener stays. */
   readonly onError: (error: Error) => void;
+  /** A connection beyond maxConnections was closed. */
+  readonly onDropped?: () => void;
 }
 
 export async function listenUnix(socketPath: string, options: UnixListenOptions): Promise<UnixListener> {
@@ -33,7 +37,14 @@ export async function listenUnix(socketPath: string, options: UnixListenOptions)
   server.maxConnections = options.maxConnections;
   await bind(server, socketPath);
   server.on('error', options.onError);
+  server.on('drop', () => options.onDropped?.());
   const identity = lstatSync(socketPath);
+  try {
+    if (options.groupId !== undefined) chownSync(socketPath, identity.uid, options.groupId);
+  } catch (error) {
+    closeListener(server, socketPath, identity);
+    throw listenError(socketPath, `give it to group ${options.groupId}`, error);
+  }
   return { close: () => closeListener(server, socketPath, identity) };
 }
 

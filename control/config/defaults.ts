@@ -5,6 +5,7 @@
 import { strict as assert } from 'node:assert';
 import type { xmcast } from '#proto';
 import { PUNT_CLASSES, type PolicerSettings, type PuntClass } from '../dataplane/api';
+import { apiSettings } from './api-settings';
 import { optionalMs } from './duration';
 import { interfacesSettings } from './interface-settings';
 import { parseListen } from './listen';
@@ -29,7 +30,6 @@ const DEFAULTS = {
     no_route: { ratePps: 1000, burst: 2000, totalPps: 4000 },
     wrong_interface: { ratePps: 100, burst: 100, totalPps: 400 },
   },
-  socketPath: '/run/xmcast/control.sock',
   metricsListen: '127.0.0.1:9469',
   logLevel: 'info',
 } as const satisfies { readonly policers: Record<PuntClass, PolicerSettings>; readonly [name: string]: unknown };
@@ -55,7 +55,7 @@ export function toSettings(config: xmcast.v1.Config.$Properties): Settings {
       keepOnStop: config.dataplane?.keepOnStop ?? DEFAULTS.keepOnStop,
       verifyIntervalMs: optionalMs(config.dataplane?.verifyInterval) ?? DEFAULTS.verifyIntervalMs,
     },
-    api: { socketPath: config.api?.socket ?? DEFAULTS.socketPath },
+    api: apiSettings(config.api ?? {}),
     metrics: metricsSettings(config.metrics?.listen ?? DEFAULTS.metricsListen),
     logLevel: LOG_LEVELS.find((level) => level === config.logLevel) ?? DEFAULTS.logLevel,
   };

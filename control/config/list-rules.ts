@@ -27,6 +27,9 @@ export const LIST_RULES: Readonly<Record<string, ListRule>> = {
   'igmp.limit_exceptions': SET,
   'igmp.access': SEQUENCE,
   'igmp.queriers': SET,
+  'api.listen': SET,
+  // The first that matches decides.
+  'api.roles': SEQUENCE,
   static_routes: { kind: 'keyed', keyOf: flowKey },
   'static_routes.downstreams': SET,
   'ssm_mapping.static': BY_GROUP,

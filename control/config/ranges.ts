@@ -77,6 +77,14 @@ export const LIMITS_RANGES = {
   memberships: count(1, 1_048_576),
 };
 
+export const MAX_API_LISTENERS = 8;
+export const MAX_API_ROLES = 256;
+export const API_LIMITS_RANGES = {
+  connections: count(1, 4096),
+  connectionsPerClient: count(1, 4096),
+  requestsPerSecond: count(1, 1_000_000),
+};
+
 export const DATAPLANE_RANGES = { counterInterval: duration(100, 60_000), holdTime: duration(0, 86_400_000), verifyInterval: duration(1_000, 60_000) };
 
 export const POLICER_RATE = count(1, 1_000_000);

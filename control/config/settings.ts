@@ -6,6 +6,7 @@ import type { PolicerSettings, PortMode, PuntClass } from '../dataplane/api';
 import type { IgmpHostSettings } from '../protocol/igmp/host/api';
 import type { IgmpInterfaceSettings, IgmpLimits, StaticGroup } from '../protocol/igmp/router/api';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
+import type { ApiSettings } from './api-settings';
 
 /** Where streams come from and where reports go (RFC 4605). No querier runs here. */
 export interface UpstreamSettings {
@@ -89,7 +90,7 @@ export interface Settings {
     /** How often what is installed is compared with what should be. */
     readonly verifyIntervalMs: number;
   };
-  readonly api: { readonly socketPath: string };
+  readonly api: ApiSettings;
   /** undefined: no metrics listener. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';

@@ -8,14 +8,13 @@ import { DATAPLANE_RANGES, LIMITS_RANGES, MAX_INTERFACES, POLICER_BURST, POLICER
 import type { Problem } from './settings';
 import { keyPath } from './source-map';
 import { listenFault, pathFault, wordFault } from './text-faults';
+import { apiProblems } from './validate-api';
 import { igmpProblems } from './validate-igmp';
 import { interfaceProblems } from './validate-interface';
 import { ssmMappingProblems, staticRoutesProblems } from './validate-static';
 
 /** A path of the kernel has 4,096 bytes with its end; pins get names of up to 255 below the folder. */
 const LONGEST_PIN_PATH = 3840;
-/** sun_path of struct sockaddr_un, without its end. */
-const LONGEST_SOCKET_PATH = 107;
 
 export function fieldProblems(config: xmcast.v1.Config.$Properties): Problem[] {
   const policers = Object.entries(policersByClass(config.dataplane?.policers ?? {}));
@@ -26,7 +25,7 @@ export function fieldProblems(config: xmcast.v1.Config.$Properties): Problem[] {
     ...textProblems('dataplane.pin_path', config.dataplane?.pinPath, (path) => pathFault(path, LONGEST_PIN_PATH)),
     ...policers.flatMap(([name, policer]) => policerProblems(policer, `dataplane.policers.${name}`)),
     ...rangeProblems(config.dataplane ?? {}, DATAPLANE_RANGES, 'dataplane'),
-    ...textProblems('api.socket', config.api?.socket, (path) => pathFault(path, LONGEST_SOCKET_PATH)),
+    ...apiProblems(config.api ?? {}),
     ...textProblems('metrics.listen', config.metrics?.listen, listenFault),
     ...textProblems('log_level', config.logLevel, (level) => wordFault(level, LOG_LEVELS)),
     ...staticRoutesProblems(config.staticRoutes),

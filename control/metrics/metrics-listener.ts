@@ -2,7 +2,6 @@
  * The metrics server of a running daemon as its address changes. Never leaves it without one because the next address cannot be had.
  */
 import type { Settings } from '../config/settings';
-import type { Log } from '../log';
 import { startMetricsServer, type MetricsServer, type MetricsServerOptions } from './server';
 
 type Address = Settings['metrics'];
@@ -12,7 +11,7 @@ export class MetricsListener {
   #address: Address;
   #server: MetricsServer | undefined;
 
-  constructor(options: { readonly state: MetricsServerOptions['state']; readonly log: Log }) {
+  constructor(options: Pick<MetricsServerOptions, 'state' | 'api' | 'log'>) {
     this.#options = options;
   }
 

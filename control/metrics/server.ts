@@ -8,10 +8,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
 
+import type { ApiCounters } from '../api/api-counters';
 import type { FlowState, StateSource } from '../api/state-source';
 import { XmcastError } from '../errors';
 import type { Log } from '../log';
 
+import { renderApiMetrics } from './api-metrics';
 import { FlowMetrics } from './flow-metrics';
 import { FreshCounters } from './fresh-counters';
 import { createProcessMetrics, type ProcessMetrics } from './registry';
@@ -30,6 +32,8 @@ export interface MetricsServerOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly state: StateSource;
+  /** Without it there is nothing about the API. */
+  readonly api?: ApiCounters;
   readonly log: Log;
   /** Default 30 000 ms. */
   readonly scrapeTimeoutMs?: number;
@@ -99,6 +103,7 @@ function listenError(host: string, port: number, cause: NodeJS.ErrnoException): 
 /** Answers requests; holds what scrapes share. */
 class Scraper {
   readonly #state: StateSource;
+  readonly #api: ApiCounters | undefined;
   readonly #log: Log;
   readonly #timeoutMs: number;
   readonly #processMetrics: ProcessMetrics = createProcessMetrics();
@@ -106,8 +111,9 @@ class Scraper {
   readonly #counters: FreshCounters;
   #underWay = 0;
 
-  constructor({ state, log, scrapeTimeoutMs = SCRAPE_TIMEOUT_MS }: MetricsServerOptions) {
+  constructor({ state, api, log, scrapeTimeoutMs = SCRAPE_TIMEOUT_MS }: MetricsServerOptions) {
     this.#state = state;
+    this.#api = api;
     this.#log = log;
     this.#timeoutMs = scrapeTimeoutMs;
     this.#counters = new FreshCounters(state, this.#processMetrics, log);
@@ -145,7 +151,7 @@ class Scraper {
     if (response.destroyed) return;
     // Rendered before the first byte goes out, so that a failure is still a 500.
     const flows = this.#state.flows();
-    const head = whole ? renderRouterMetrics(this.#state, flows.length) + (await this.#processMetrics.text()) : '';
+    const head = whole ? await this.#head(flows.length) : '';
     const text = Readable.from(this.#pieces(head, flows), { objectMode: false, highWaterMark: 256 * 1024 });
     response.writeHead(200, {
       'Content-Type': this.#processMetrics.contentType,
@@ -154,6 +160,11 @@ class Scraper {
     });
     if (gzip) await pipeline(text, createGzip({ level: constants.Z_BEST_SPEED }), response);
     else await pipeline(text, response);
+  }
+
+  async #head(flows: number): Promise<string> {
+    const api = this.#api === undefined ? '' : renderApiMetrics(this.#api);
+    return renderRouterMetrics(this.#state, flows) + api + (await this.#processMetrics.text());
   }
 
   async *#pieces(head: string, flows: readonly FlowState[]): AsyncGenerator<string, void> {

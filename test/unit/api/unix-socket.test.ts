@@ -14,6 +14,7 @@ import { connect, createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
+import { socketGroupId } from '../../../control/api/unix-group';
 import { listenUnix, type UnixListener } from '../../../control/api/unix-socket';
 
 let folder: string;
@@ -135,4 +136,27 @@ test('close leaves the socket of a successor alone', async () => {
   await listen();
   first.close();
   expect(existsSync(socketPath)).toBe(true);
+});
+
+describe('the group of the socket', () => {
+  const groups = (): string => {
+    const file = path.join(folder, 'group');
+    writeFileSync(file, 'root:x:0:\nxmcast-old:x:7:\nxmcast:x:990:lisa\nops:x:991:\nbroken\n');
+    return file;
+  };
+
+  test('by name, by number, by default, and none', () => {
+    expect(['ops', '17', undefined].map((name) => socketGroupId(name, groups()))).toEqual([991, 17, 990]);
+    expect(socketGroupId(undefined, '/nonexistent')).toBeUndefined();
+    expect(() => socketGroupId('nobody-has-it', groups())).toThrow(expect.objectContaining({ code: 'XM_CONFIG' }));
+  });
+
+  test('it gets the socket', async () => {
+    const socketPath = path.join(folder, 'given.sock');
+    const groupId = process.getuid?.() === 0 ? 4242 : process.getgid?.();
+    const listener = await listenUnix(socketPath, { maxConnections: 1, groupId, onConnection: () => undefined, onError: () => undefined });
+    expect(statSync(socketPath).gid).toBe(groupId);
+    expect(statSync(socketPath).mode & 0o777).toBe(0o660);
+    listener.close();
+  });
 });

@@ -61,6 +61,7 @@ test('each number and duration with the range that is checked', () => {
     igmp: ranges.IGMP_RANGES,
     limits: ranges.LIMITS_RANGES,
     dataplane: ranges.DATAPLANE_RANGES,
+    'api.limits': ranges.API_LIMITS_RANGES,
   };
   const policer: Record<string, ranges.Range> = {
     rate: ranges.POLICER_RATE,
@@ -97,6 +98,8 @@ test('each list with the length that is checked', () => {
     ['ssm_mapping.static[].group', `At most ${ranges.MAX_SSM_MAPPINGS} entries`],
     ['ssm_mapping.static[].sources[]', `1 to ${ranges.MAX_MAPPED_SOURCES}`],
     ['ssm_mapping.dns_servers[]', `at most ${ranges.MAX_DNS_SERVERS}`],
+    ['api.listen[]', `at most ${ranges.MAX_API_LISTENERS}`],
+    ['api.roles[].match', `At most ${ranges.MAX_API_ROLES} rules`],
   ];
   for (const [key, words] of longest) {
     const { allowed = '', meaning = '' } = documented.get(key) ?? {};
@@ -194,6 +197,17 @@ test('each with the default that holds', () => {
     ['dataplane.verify_interval', formatMs(dataplane.verifyIntervalMs)],
     ...policers,
     ['api.socket', api.socketPath],
+    ['api.socket_group', api.socketGroup ?? 'xmcast if there is such a group'],
+    ['api.listen[]', api.listen.join() || 'none'],
+    ['api.tls.certificate', 'required'],
+    ['api.tls.key', 'required'],
+    ['api.tls.client_ca', 'required'],
+    ['api.tls.crl', 'none'],
+    ['api.roles[].match', 'required'],
+    ['api.roles[].role', 'required'],
+    ['api.limits.connections', String(api.limits.connections)],
+    ['api.limits.connections_per_client', String(api.limits.connectionsPerClient)],
+    ['api.limits.requests_per_second', String(api.limits.requestsPerSecond)],
     ['metrics.listen', `${metrics?.host}:${metrics?.port}`],
     ['interfaces[].boundaries[]', 'none'],
     ['log_level', logLevel],

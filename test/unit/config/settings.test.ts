@@ -76,7 +76,14 @@ test('a name alone: everything else is the default', () => {
       keepOnStop: true,
       verifyIntervalMs: 5_000,
     },
-    api: { socketPath: '/run/xmcast/control.sock' },
+    api: {
+      socketPath: '/run/xmcast/control.sock',
+      socketGroup: undefined,
+      listen: [],
+      tls: undefined,
+      roles: [],
+      limits: { connections: 64, connectionsPerClient: 16, requestsPerSecond: 1000 },
+    },
     metrics: { host: '127.0.0.1', port: 9469 },
     logLevel: 'info',
   });
@@ -152,6 +159,11 @@ dataplane:
     wrong_interface: {rate: 9}
 api:
   socket: /tmp/x.sock
+  socket_group: ops
+  listen: ["[::1]:9470"]
+  tls: { certificate: /etc/x/own.pem, key: /etc/x/own.key, client_ca: /etc/x/ca.pem, crl: /etc/x/ca.crl }
+  roles: [{ match: "spiffe://example.org/ops/*", role: operator }]
+  limits: { connections: 5, connections_per_client: 4, requests_per_second: 3 }
 metrics:
   listen: "[fe80::1%eth0]:9000"
 log_level: trace
@@ -271,7 +283,14 @@ const FULL_SETTINGS: Settings = {
     keepOnStop: false,
     verifyIntervalMs: 2_000,
   },
-  api: { socketPath: '/tmp/x.sock' },
+  api: {
+    socketPath: '/tmp/x.sock',
+    socketGroup: 'ops',
+    listen: [{ host: '::1', port: 9470 }],
+    tls: { certificate: '/etc/x/own.pem', key: '/etc/x/own.key', clientCa: '/etc/x/ca.pem', crl: '/etc/x/ca.crl' },
+    roles: [{ match: 'spiffe://example.org/ops/*', role: 'operator' }],
+    limits: { connections: 5, connectionsPerClient: 4, requestsPerSecond: 3 },
+  },
   metrics: { host: 'fe80::1%eth0', port: 9000 },
   logLevel: 'trace',
 };

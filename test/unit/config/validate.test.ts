@@ -315,3 +315,32 @@ test('a message from the wire, with its 64-bit seconds, is judged like any other
   expect(validateConfig(decode(60))).toEqual([]);
   expect(validateConfig(decode(2 ** 50))).toEqual([expect.objectContaining({ path: 'igmp.query_interval' })]);
 });
+
+describe('the API over TCP', () => {
+  const tls = 'tls: {certificate: /a, key: /b, client_ca: /c}';
+  const api = (yaml: string): string[] => problemsOf(inFile(`api: {${yaml}}`));
+
+  test.each([
+    'listen: ["0.0.0.0:9470", "[::]:9470"], tls: {certificate: /a, key: /b, client_ca: /c, crl: /d}',
+    tls,
+    'roles: [{match: "spiffe://x/*", role: viewer}, {match: "*.a.b", role: operator}, {match: "CN=Lisa Simpson", role: admin}]',
+    'limits: {connections: 1, connections_per_client: 4096, requests_per_second: 1000000}',
+    'socket_group: ops',
+    'socket_group: "0"',
+  ])('fine: %s', (yaml) => expect(api(yaml)).toEqual([]));
+
+  test.each([
+    ['listen: ["127.0.0.1:1"]', 'api.tls: is left out; api.listen needs it, for there is no TCP without certificates'],
+    [`listen: ["off"], ${tls}`, 'api.listen[0]: "off" is no address:port such as'],
+    [`listen: ["host:9470"], ${tls}`, 'api.listen[0]: "host:9470" is no address:port such as'],
+    [`listen: ["1.2.3.4:1", "1.2.3.4:1"], ${tls}`, 'api.listen[1]: "1.2.3.4:1" is already api.listen[0]'],
+    ['tls: {certificate: /a, key: /b}', 'api.tls.client_ca: is empty or left out; it is needed'],
+    ['tls: {certificate: a, key: /b, client_ca: /c}', 'api.tls.certificate: "a" is not an absolute path'],
+    [`tls: {certificate: /a, key: /b, client_ca: /c, crl: ""}`, 'api.tls.crl: "" is not an absolute path'],
+    ['roles: [{role: admin}]', 'api.roles[0].match: is empty or left out; it is needed'],
+    ['roles: [{match: "a b", role: admin}]', 'api.roles[0].match: "a b" is neither a URI'],
+    ['roles: [{match: a, role: root}]', 'api.roles[0].role: is "root"; allowed are viewer, operator, admin'],
+    ['limits: {connections: 0}', 'api.limits.connections: is 0; allowed is 1 to 4096'],
+    ['socket_group: "a b"', 'api.socket_group: "a b" is neither the name of a group nor its number'],
+  ])('%s', (yaml, words) => expect(api(yaml)).toEqual([expect.stringContaining(words)]));
+});

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { ApiCounters, REFUSAL_REASONS } from '../../../control/api/api-counters';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import { startMetricsServer } from '../../../control/metrics/server';
 import { IGMP_DROP_REASONS } from '../../../control/protocol/igmp/message';
@@ -45,7 +46,10 @@ async function fullScrape(): Promise<Map<string, ParsedFamily>> {
   state.flowStates = [
     flowState({ wrongInterfacePackets: 1n, ttlDroppedPackets: 1n, failedPackets: 1n, droppedPackets: 1n, skippedPackets: 1n }),
   ];
-  const server = await startMetricsServer({ host: '127.0.0.1', port: 0, state, log: new RecordedLog() });
+  const api = new ApiCounters();
+  api.countRequest('/xmcast.v1.SystemService/GetStatus', 0);
+  api.certificate = { notAfterMs: 1 };
+  const server = await startMetricsServer({ host: '127.0.0.1', port: 0, state, api, log: new RecordedLog() });
   try {
     return parseExposition(await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text());
   } finally {
@@ -74,5 +78,6 @@ test('docs/metrics.md lists the reasons and classes of the code', () => {
   const dropReasons = [...declaration.matchAll(/^\s*XM_DROP_(\w+)/gm)].map(([, name = '']) => name.toLowerCase());
   expect(documentedWords('Reasons of dropped packets')).toEqual(dropReasons.filter((name) => name !== 'max'));
   expect(documentedWords('Classes of punted packets')).toEqual([...PUNT_CLASSES]);
+  expect(documentedWords('Reasons of refusals')).toEqual([...REFUSAL_REASONS]);
   expect(documentedWords('Reasons of IGMP drops')).toEqual([...IGMP_DROP_REASONS]);
 });

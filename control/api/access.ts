@@ -1,0 +1,51 @@
+/**
+ * Who may call what: the role that each method needs, and the role that a certificate has. Pure.
+ */
+import { ROLES, type Role, type RoleRule } from '../config/api-settings';
+
+/**
+ * By path. A test holds it to the services there are; a method that is missing is for admins.
+ * viewer: reads. operator: what the configuration leaves to operation. admin: decides what the router does.
+ */
+export const METHOD_ROLES: Readonly<Record<string, Role>> = {
+  '/xmcast.v1.ConfigService/GetConfig': 'viewer',
+  '/xmcast.v1.ConfigService/ListRevisions': 'viewer',
+  '/xmcast.v1.ConfigService/ConfirmConfig': 'operator',
+  '/xmcast.v1.ConfigService/ApplyConfig': 'admin',
+  '/xmcast.v1.ConfigService/RollbackConfig': 'admin',
+  '/xmcast.v1.ConfigService/ReloadConfig': 'admin',
+  '/xmcast.v1.StateService/ListInterfaces': 'viewer',
+  '/xmcast.v1.StateService/ListMemberships': 'viewer',
+  '/xmcast.v1.StateService/ListReports': 'viewer',
+  '/xmcast.v1.StateService/ListRoutes': 'viewer',
+  '/xmcast.v1.StateService/ListFlows': 'viewer',
+  '/xmcast.v1.SystemService/GetStatus': 'viewer',
+  '/xmcast.v1.SystemService/Detach': 'admin',
+  '/grpc.health.v1.Health/Check': 'viewer',
+  '/grpc.health.v1.Health/List': 'viewer',
+  '/grpc.health.v1.Health/Watch': 'viewer',
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'viewer',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': 'viewer',
+};
+
+export function neededRole(path: string): Role {
+  return Object.hasOwn(METHOD_ROLES, path) ? (METHOD_ROLES[path] ?? 'admin') : 'admin';
+}
+
+export function includesRole(given: Role | undefined, needed: Role): boolean {
+  return given !== undefined && ROLES.indexOf(given) >= ROLES.indexOf(needed);
+}
+
+/** A function from the names of a certificate to its role. undefined: none. */
+export function roleFinder(rules: readonly RoleRule[]): (names: readonly string[]) => Role | undefined {
+  const compiled = rules.map(({ match, role }) => ({ pattern: patternOf(match), role }));
+  return (names) => compiled.find(({ pattern }) => names.some((name) => pattern.test(name)))?.role;
+}
+
+/** "*" is any run of characters but "/", so that a rule for one folder of identities never reaches into another. */
+function patternOf(match: string): RegExp {
+  const isDnsName = !match.startsWith('CN=') && !match.includes('://');
+  const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const parts = (isDnsName ? match.toLowerCase() : match).split(/\*+/);
+  return new RegExp(`^${parts.map(literal).join('[^/]*')}$`);
+}
