@@ -12,10 +12,21 @@ const PAGE_SIZE = 5000;
 const MAX_RECEIVE_BYTES = 16 * 1024 * 1024;
 
 export interface ApiClientOptions {
-  /** "unix:///run/xmcast/control.sock" */
+  /** "unix:///run/xmcast/control.sock", or "host:port" with tls. */
   readonly target: string;
+  readonly tls?: ClientTls | undefined;
   /** For each call. */
   readonly timeoutMs: number;
+}
+
+/** In PEM. */
+export interface ClientTls {
+  /** Authorities of the router's certificate. */
+  readonly ca: Buffer;
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  /** The name that the router's certificate must have. Default: the host of the target. */
+  readonly serverName?: string | undefined;
 }
 
 export interface ListedPage<Item> {
@@ -32,7 +43,10 @@ export class ApiClient {
 
   constructor(options: ApiClientOptions) {
     this.#timeoutMs = options.timeoutMs;
-    this.#client = new Client(options.target, credentials.createInsecure(), {
+    const { tls } = options;
+    const secured = tls === undefined ? credentials.createInsecure() : credentials.createSsl(tls.ca, tls.key, tls.certificate);
+    this.#client = new Client(options.target, secured, {
+      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
       'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
       'grpc.enable_channelz': 0,
       // An http_proxy variable must not send a local socket through a proxy.

@@ -75,7 +75,10 @@ export class TlsRotation {
   }
 
   #follow(): void {
-    this.#timer = setInterval(() => (this.#looking = this.#looking.then(() => this.#look())), LOOK_INTERVAL_MS).unref();
+    const look = (): void => {
+      this.#looking = this.#looking.then(() => this.#look());
+    };
+    this.#timer = setInterval(look, LOOK_INTERVAL_MS).unref();
   }
 
   /** Never rejects. Files that differ from the last look are still being written: certificate and key are replaced one after the other. */

@@ -17,7 +17,7 @@ import {
   rollbackAction,
   setAction,
 } from './config-actions';
-import type { ExitStatus } from './failure';
+import { EXIT_TEXT, type ExitStatus } from './failure';
 import { parseSeconds } from './options';
 
 /** Runs an action against the daemon that the options of `command` name, and ends with its status. */
@@ -29,7 +29,7 @@ export function addConfigCommands(program: Command, run: RunAction): void {
   const config = program
     .command('config')
     .description('what xmcastd is to do: shown, changed, taken back')
-    .addHelpText('after', '\nExit status: also 5, the state of xmcastd does not allow it (etag, deadline, who decides); 6, config diff found a difference.');
+    .addHelpText('after', `\nExit status: ${EXIT_TEXT}.`);
   addReading(config, run);
   addApplying(config, run);
   addHistory(config, run);

@@ -12,6 +12,11 @@ export interface GlobalOptions {
   readonly output: OutputFormat;
   readonly target: string;
   readonly timeout: number;
+  /** Files in PEM; of targets on TCP. */
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsServerName?: string;
 }
 
 export interface WatchOption {
@@ -19,19 +24,28 @@ export interface WatchOption {
   readonly watch?: number | true;
 }
 
-/** The path of "unix:///path" or "unix:path"; the API has no other listener. */
-export function socketPathOf(target: string): string {
-  const match = /^unix:(?:\/\/(?=\/))?(.+)$/.exec(target);
-  const path = match?.[1];
-  if (path === undefined || path.startsWith('//')) {
-    throw new InvalidArgumentError(`"${target}" is no socket: write unix:///path, e.g. ${DEFAULT_TARGET}.`);
+export interface Target {
+  /** As gRPC takes it. */
+  readonly name: string;
+  /** As connect(2) takes it. */
+  readonly place: { readonly path: string } | { readonly host: string; readonly port: number };
+}
+
+/** Of "unix:///path", "unix:path", "host:port" or "[address]:port". */
+export function readTarget(text: string): Target {
+  const path = /^unix:(?:\/\/(?=\/))?(.+)$/.exec(text)?.[1];
+  if (path !== undefined && !path.startsWith('//')) return { name: `unix:${path}`, place: { path } };
+  const [, bracketed, plain, port = ''] = /^(?:dns:\/\/\/)?(?:\[([0-9a-f:.%]+)\]|([a-z0-9.-]+)):([0-9]{1,5})$/i.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || text.startsWith('unix:') || Number(port) < 1 || Number(port) > 65_535) {
+    throw new InvalidArgumentError(`"${text}" is no target: write unix:///path, e.g. ${DEFAULT_TARGET}, or host:port.`);
   }
-  return path;
+  return { name: text, place: { host, port: Number(port) } };
 }
 
 /** Checks the form and keeps the text, which is what gRPC takes. */
 export function parseTarget(text: string): string {
-  return `unix:${socketPathOf(text)}`;
+  return readTarget(text).name;
 }
 
 /** "5", "2.5" or "500ms"; milliseconds. */

@@ -4,15 +4,14 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 
-import { ApiClient } from '../api/client';
-
 import { addViews, type MakeView } from './commands';
 import type { ConfigTools } from './config-actions';
 import { detachAction } from './detach-action';
 import { addConfigCommands } from './config-commands';
-import { CliFailure, EXIT, type ExitStatus, failureOf } from './failure';
+import { CliFailure, EXIT, EXIT_TEXT, type ExitStatus, failureOf } from './failure';
+import { connectionOf } from './connection';
 import { addImportCommand } from './import-command';
-import { DEFAULT_TARGET, type GlobalOptions, parseSeconds, parseTarget, socketPathOf, type WatchOption } from './options';
+import { DEFAULT_TARGET, type GlobalOptions, parseSeconds, parseTarget, type WatchOption } from './options';
 import { isTable, OUTPUT_FORMATS, type OutputStyle, renderView } from './output';
 import { Screen } from './screen';
 import { printable } from './table';
@@ -62,14 +61,14 @@ function createProgram(io: CliIo, finish: (status: ExitStatus) => void): Command
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
     .addOption(outputOption())
-    .addOption(targetOption(io))
     .addOption(
       new Option('--timeout <seconds>', 'for each request; 500ms is understood too')
         .argParser(parseSeconds)
         .default(DEFAULT_TIMEOUT_MS, '5'),
     )
     .addHelpText('after', '\nxmcastctl help <command> has examples.')
-    .addHelpText('after', '\nExit status: 0 ok, 1 error, 2 usage, 3 nothing matches, 4 xmcastd cannot be reached.');
+    .addHelpText('after', `\nExit status: ${EXIT_TEXT}.`);
+  for (const option of targetOptions(io)) program.addOption(option);
   const add = <Options>(name: string, description: string, makeView: MakeView<Options>): Command =>
     program
       .command(name)
@@ -93,51 +92,60 @@ function outputOption(): Option {
   return new Option('-o, --output <format>', formats).choices([...OUTPUT_FORMATS]).default('table');
 }
 
-/** XMCAST_TARGET is read here and not by commander so that a test decides over the environment. */
-function targetOption(io: CliIo): Option {
-  const fallback = io.env['XMCAST_TARGET'] || DEFAULT_TARGET;
-  return new Option('--target <socket>', 'where xmcastd listens; also XMCAST_TARGET').argParser(parseTarget).default(fallback);
+/** The environment is read here and not by commander so that a test decides over it. */
+function targetOptions({ env }: CliIo): Option[] {
+  const target = new Option('--target <target>', 'where xmcastd listens: unix:///path, or host:port with certificates; also XMCAST_TARGET');
+  const files = [
+    ['ca', '<file>', 'authorities of its certificate, of targets on TCP'],
+    ['cert', '<file>', 'certificate to show there'],
+    ['key', '<file>', 'private key of that certificate'],
+    ['server-name', '<name>', 'name its certificate must have, where it is not the host'],
+  ] as const;
+  return [
+    target.argParser(parseTarget).default(env['XMCAST_TARGET'] || DEFAULT_TARGET),
+    ...files.map(([name, value, text]) => {
+      const variable = `XMCAST_TLS_${name.toUpperCase().replace('-', '_')}`;
+      return new Option(`--tls-${name} ${value}`, `${text}; also ${variable}`).default(env[variable] || undefined);
+    }),
+  ];
 }
 
 async function show<Options>(command: Command, makeView: MakeView<Options>, io: CliIo): Promise<ExitStatus> {
-  const { output, target, timeout, watch, ...options } = command.optsWithGlobals<GlobalOptions & WatchOption & Options>();
-  const socketPath = pathOfTarget(target);
-  const client = new ApiClient({ target: `unix:${socketPath}`, timeoutMs: timeout });
+  const globals = command.optsWithGlobals<GlobalOptions & WatchOption>();
+  const { output, watch } = globals;
+  const { client, context } = connectionOf(globals);
   const colour = io.isTerminal && (io.env['NO_COLOR'] ?? '') === '';
   const style: OutputStyle = { format: output, colour, repeated: watch !== undefined };
-  const look = (): Promise<View> => makeView(client, options as Options);
+  const look = (): Promise<View> => makeView(client, ownOptions<Options>(command));
   try {
     if (watch === undefined) return print(await look(), style, io);
     const signal = io.interrupted?.() ?? new AbortController().signal;
     return await showAgain({ look, everyMs: watch === true ? DEFAULT_WATCH_MS : watch, signal }, style, io);
   } catch (error) {
-    throw await failureOf(error, { socketPath, timeoutMs: timeout });
+    throw await failureOf(error, context);
   } finally {
     client.close();
   }
 }
 
 async function act(command: Command, action: (tools: ConfigTools) => Promise<ExitStatus>, io: CliIo): Promise<ExitStatus> {
-  const { output, target, timeout } = command.optsWithGlobals<GlobalOptions>();
-  const socketPath = pathOfTarget(target);
-  const client = new ApiClient({ target: `unix:${socketPath}`, timeoutMs: timeout });
+  const globals = command.optsWithGlobals<GlobalOptions>();
+  const { output } = globals;
+  const { client, context } = connectionOf(globals);
   const colour = io.isTerminal && (io.env['NO_COLOR'] ?? '') === '';
   try {
     return await action({ client, io, style: { format: output, colour, repeated: false } });
   } catch (error) {
-    throw await failureOf(error, { socketPath, timeoutMs: timeout });
+    throw await failureOf(error, context);
   } finally {
     client.close();
   }
 }
 
-/** The environment's target has not been through the option's parser. */
-function pathOfTarget(target: string): string {
-  try {
-    return socketPathOf(target);
-  } catch (error) {
-    throw new CliFailure(EXIT.usage, `XMCAST_TARGET: ${error instanceof Error ? error.message : String(error)}`);
-  }
+/** The command's own, without --watch and what all commands have: filters that match nothing are named by these. */
+function ownOptions<Options>(command: Command): Options {
+  const { watch: _watch, ...options } = command.opts<WatchOption & Options>();
+  return options as Options;
 }
 
 function print(view: View, style: OutputStyle, io: CliIo): ExitStatus {

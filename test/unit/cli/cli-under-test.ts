@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+import type { NetworkSettings } from '../../../control/api/network';
 import { type ApiServer, startApiServer } from '../../../control/api/server';
 import { type CliIo, runCli } from '../../../control/cli/run';
 import { FakeState } from '../api/fake-state';
@@ -22,8 +23,10 @@ export class CliUnderTest {
   readonly state = new FakeState();
   #server: ApiServer | undefined;
 
-  async start(): Promise<this> {
-    this.#server = await startApiServer({ socketPath: this.socketPath, state: this.state, log: new RecordedLog() });
+  /** Also over TCP, if told. */
+  async start(network?: NetworkSettings): Promise<this> {
+    const tcp = network === undefined ? {} : { network };
+    this.#server = await startApiServer({ socketPath: this.socketPath, state: this.state, log: new RecordedLog(), ...tcp });
     return this;
   }
 

@@ -12,7 +12,7 @@ const ROOT = path.resolve(__dirname, '../../..');
 /** All that xmcastctl may consist of; an import of any other room makes the child process fail. */
 const ROOMS = ['control/cli', 'control/api', 'control/import', 'control/config', 'control/protocol/packet', 'control/dataplane'];
 const SERVER_ONLY =
-  /^(server|config-service|config-request|state-service|system-service|health|reflection|unary|unix-socket|messages|membership-message|route-text|filters|paging)\.ts$/;
+  /^(server|config-service|config-request|state-service|system-service|health|reflection|unary|unix-socket|messages|membership-message|route-text|filters|paging|access|admission|connections|network|refusals|certificate-names|tls-.*|token-bucket|unix-group)\.ts$/;
 
 let install: string;
 
@@ -20,6 +20,7 @@ let install: string;
 beforeAll(() => {
   install = mkdtempSync(path.join(os.tmpdir(), 'xmcast-install-'));
   for (const room of ROOMS) transpileFolder(room);
+  transpile('control/errors.ts');
   cpSync(path.join(ROOT, 'package.json'), path.join(install, 'package.json'));
   for (const name of ['node_modules', 'proto']) symlinkSync(path.join(ROOT, name), path.join(install, name));
 });
@@ -27,16 +28,15 @@ beforeAll(() => {
 afterAll(() => rmSync(install, { recursive: true }));
 
 function transpileFolder(room: string): void {
-  const to = path.join(install, 'build', room);
-  mkdirSync(to, { recursive: true });
-  const needed = (file: string): boolean => !SERVER_ONLY.test(file);
-  for (const file of readdirSync(path.join(ROOT, room)).filter(needed)) {
-    const source = readFileSync(path.join(ROOT, room, file), 'utf8');
-    const { outputText } = transpileModule(source, {
-      compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2023, esModuleInterop: true },
-    });
-    writeFileSync(path.join(to, file.replace(/\.ts$/, '.js')), outputText);
-  }
+  mkdirSync(path.join(install, 'build', room), { recursive: true });
+  for (const file of readdirSync(path.join(ROOT, room))) if (!SERVER_ONLY.test(file)) transpile(path.join(room, file));
+}
+
+function transpile(file: string): void {
+  const { outputText } = transpileModule(readFileSync(path.join(ROOT, file), 'utf8'), {
+    compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2023, esModuleInterop: true },
+  });
+  writeFileSync(path.join(install, 'build', file.replace(/\.ts$/, '.js')), outputText);
 }
 
 interface Exit {
