@@ -7,6 +7,9 @@ import { runCli } from './run';
 /** What may end --watch: the keyboard, a service manager, a terminal that closes. */
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+// For who writes programs, not for who runs them: Node has one for targets that are addresses (no name to send to the server).
+process.noDeprecation = true;
+
 // The reader of a pipe may leave early, as head(1) does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
