@@ -42,11 +42,11 @@ step() {
   printf '%s' "$digest" >"$stamps/$name"
 }
 
-# Build: compiler for eBPF and addon, libbpf. Test: namespaces, other people's routers, captures, the metrics linter.
+# Build: compiler for eBPF and addon, libbpf. Test: namespaces, other people's routers, captures, the metrics linter, certificates, shells.
 debian_packages=(
   clang llvm clang-format gcc g++ make python3 pkg-config libbpf-dev libelf-dev zlib1g-dev linux-libc-dev
   iproute2 ethtool tcpdump tshark bpftool shellcheck procps util-linux prometheus igmpproxy smcroute frr
-  python3-grpcio python3-protobuf
+  python3-grpcio python3-protobuf openssl groff-base zsh fish
 )
 
 # Programs are wanted, services are not: neither now, where a service of a package would take interfaces and ports of this machine, nor

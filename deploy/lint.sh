@@ -12,4 +12,5 @@ check 'types' node_modules/.bin/tsc --noEmit -p tsconfig.json
 check 'clang-format' clang-format --dry-run --Werror bpf/*.c bpf/*.h bindings/src/* bindings/test/fixtures/*.c test/lab/traffic/* test/lab/bpf/* test/bench/bpf/*
 check 'shellcheck' shellcheck deploy/*.sh .ci/run
 check 'buf' sh -c 'cd proto && ../node_modules/.bin/buf lint'
+check 'contract' deploy/check-contract.sh
 exit "$failed"

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 
 import type { ApiClient } from '../api/client';
 
+import { withExamples } from './examples';
 import { parseAddress, parseBoolean } from './options';
 import { FLOW_ORDERS, MEMBERSHIP_ORDERS, REPORT_ORDERS, ROUTE_ORDERS, type SortFields } from './sort';
 import {
@@ -100,10 +101,4 @@ function addTrafficViews(add: AddView): void {
 /** Figures have the largest first. */
 function sortOption<Item>(orders: SortFields<Item>): Option {
   return new Option('--sort <field>', 'order of the lines; figures have the largest first').choices(Object.keys(orders));
-}
-
-function withExamples(command: Command, ...examples: readonly (readonly [line: string, purpose: string])[]): void {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, purpose]) => `  ${line.padEnd(width)}  ${purpose}`);
-  command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }

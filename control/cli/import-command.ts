@@ -11,6 +11,7 @@ import { IMPORT_FORMATS, type ImportFormat, type ImportNote, type ImportResult }
 import { importConfig, MAX_IMPORT_BYTES } from '../import/import-config';
 import { noteText } from '../import/render';
 
+import { examplesText } from './examples';
 import { CliFailure, EXIT, type ExitStatus } from './failure';
 import type { OutputFormat } from './output';
 import { messageToJson } from './proto-json';
@@ -26,6 +27,7 @@ export function addImportCommand(program: Command, io: CliIo, finish: (status: E
       'after',
       '\nThe configuration goes to stdout, what is not the same to stderr. Exit status 1: something could not be translated.',
     )
+    .addHelpText('after', examplesText(['xmcastctl import igmpproxy /etc/igmpproxy.conf > xmcast.yaml', 'the notes stay on the terminal']))
     .action(async (format: ImportFormat, file: string, _own, command: Command) => {
       const { output } = command.optsWithGlobals<{ readonly output: OutputFormat }>();
       finish(print(importConfig(format, await readText(file, io)), { file, output, io }));

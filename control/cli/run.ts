@@ -9,8 +9,11 @@ import type { ConfigTools } from './config-actions';
 import { detachAction } from './detach-action';
 import { addConfigCommands } from './config-commands';
 import { CliFailure, EXIT, EXIT_TEXT, type ExitStatus, failureOf } from './failure';
+import { addCompletion } from './completion';
 import { connectionOf } from './connection';
+import { examplesText } from './examples';
 import { addImportCommand } from './import-command';
+import { liveNamesOf } from './live-names';
 import { DEFAULT_TARGET, type GlobalOptions, parseSeconds, parseTarget, type WatchOption } from './options';
 import { isTable, OUTPUT_FORMATS, type OutputStyle, renderView } from './output';
 import { Screen } from './screen';
@@ -54,7 +57,8 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitSt
   }
 }
 
-function createProgram(io: CliIo, finish: (status: ExitStatus) => void): Command {
+/** Also what manual pages are made of. */
+export function createProgram(io: CliIo, finish: (status: ExitStatus) => void): Command {
   const program = new Command('xmcastctl')
     .description('Shows what a running xmcastd knows and forwards, and changes its configuration.')
     .version(installedVersion())
@@ -79,9 +83,11 @@ function createProgram(io: CliIo, finish: (status: ExitStatus) => void): Command
       .action(async (_own, command: Command) => finish(await show(command, makeView, io)));
   addViews(add);
   addImportCommand(program, io, finish);
+  addCompletion(program, io, liveNamesOf(program), finish);
   program
     .command('detach')
     .description('forwarding ends: xmcastd takes its programs, pins and settings off the interfaces, and stops')
+    .addHelpText('after', examplesText(['xmcastctl detach', 'before the package is removed']))
     .action(async (_own, command: Command) => finish(await act(command, detachAction, io)));
   addConfigCommands(program, async (command, action) => finish(await act(command, action, io)));
   return program;
