@@ -3,7 +3,7 @@
  * xmcastd: arguments, logger, signals, exit status. docs/errors.md lists the statuses.
  */
 import { resolve } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import pino from 'pino';
 import type { Logger } from 'pino';
 import { FileLock } from '#bindings';
@@ -33,21 +33,24 @@ const DEFAULT_STATE_DIR = '/var/lib/xmcast';
 const STOP_TIMEOUT_MS = 10_000;
 
 function parseArguments(argv: readonly string[]): Arguments {
-  const command = new Command('xmcastd')
+  return daemonCommand().parse(argv, { from: 'user' }).opts<Arguments>();
+}
+
+/** Also what the manual page is made of. */
+export function daemonCommand(): Command {
+  return new Command('xmcastd')
     .description('Multicast router: forwards in eBPF, speaks IGMP, serves gRPC and Prometheus.')
     .option('-c, --config <file>', 'configuration file; without it the API configures xmcastd, and the state folder keeps what it applied')
     .option('--state-dir <folder>', 'state folder; also STATE_DIRECTORY', stateDirFromEnvironment())
     .option('--check', 'check the configuration file and exit', false)
     .option('--require-interfaces', 'fail when a configured interface does not exist, instead of waiting for it', false)
-    .option('--bpf-object <file>', 'eBPF object to load', bpfObjectPath())
+    .addOption(new Option('--bpf-object <file>', 'eBPF object to load').default(bpfObjectPath(), 'the one that was built with it'))
     .option('--flush', 'begin with nothing, whatever a daemon before this one has left forwarding', false)
     .option('--detach', 'when no daemon runs: end what one has left forwarding, remove every trace of it, and exit', false)
     .option('--pin-path <folder>', 'with --detach: its dataplane.pin_path, instead of a configuration')
     .version(productVersion())
     .addHelpText('after', '\nExit status: 0 stopped by a signal; otherwise the status of the error, see docs/errors.md.\nExamples: xmcastd --config xmcast.yaml --check\n          xmcastd --state-dir /var/lib/xmcast')
     .exitOverride();
-  command.parse(argv, { from: 'user' });
-  return command.opts<Arguments>();
 }
 
 /** systemd.exec(5): StateDirectory= may name several, with colons between. */
@@ -128,4 +131,4 @@ function main(): void {
   }
 }
 
-main();
+if (require.main === module) main();

@@ -123,6 +123,10 @@ build_typescript() {
   chmod +x build/control/main.js build/control/cli/main.js
 }
 
+build_manual() {
+  node build/deploy/manual/main.js build/man
+}
+
 started=$SECONDS
 if ! "$build_only"; then
   install_debian
@@ -140,5 +144,6 @@ step addon bindings/src bindings/binding.gyp -- build_addon
 step proto proto/xmcast proto/buf.yaml -- build_proto
 step lab test/lab/traffic -- build_lab
 step bench test/bench/bpf -- build_bench
-step typescript control test bindings/index.d.ts proto/xmcast tsconfig.json package-lock.json -- build_typescript
+step typescript control deploy/manual test bindings/index.d.ts proto/xmcast tsconfig.json package-lock.json -- build_typescript
+step manual build/deploy/manual build/control/cli build/control/main.js proto/xmcast package.json -- build_manual
 say "xmcast is built ($((SECONDS - started)) s)"

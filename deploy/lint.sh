@@ -7,7 +7,7 @@ check() {
   printf '  %s\n' "$1"; shift
   "$@" || failed=1
 }
-check 'eslint' node_modules/.bin/eslint --max-warnings 0 control test bindings
+check 'eslint' node_modules/.bin/eslint --max-warnings 0 control deploy test bindings
 check 'types' node_modules/.bin/tsc --noEmit -p tsconfig.json
 check 'clang-format' clang-format --dry-run --Werror bpf/*.c bpf/*.h bindings/src/* bindings/test/fixtures/*.c test/lab/traffic/* test/lab/bpf/* test/bench/bpf/*
 check 'shellcheck' shellcheck deploy/*.sh .ci/run
