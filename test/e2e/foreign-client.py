@@ -92,6 +92,7 @@ def main(socket):
         config = got["config"]
         config["interfaces"][-1]["ttl_threshold"] = 9
         wanted = dict(config=config, etag=got["etag"], takeover=True, comment="from Python")
+        trial = lambda: call(channel, "ApplyConfig", config=dict(config, log_level="warn"), comment="on trial", confirm_timeout="60s")
         print(json.dumps({
             "file": got["file"],
             "refused": call(channel, "ApplyConfig", config=config),
@@ -99,6 +100,9 @@ def main(socket):
             "dry": call(channel, "ApplyConfig", validate_only=True, **wanted),
             "applied": call(channel, "ApplyConfig", **wanted),
             "stale": call(channel, "ApplyConfig", **dict(wanted, config=dict(config, log_level="warn"))),
+            "trial": trial(),
+            "rolled_back": call(channel, "RollbackConfig"),
+            "after": call(channel, "GetConfig"),
             "revisions": call(channel, "ListRevisions"),
         }))
 
