@@ -169,8 +169,10 @@ class Followers implements Reconfigurable {
       await this.#api?.follow(settings.api);
       await router.reconfigure(settings);
     } catch (error) {
-      await this.#api?.follow(this.#settings.api);
-      await metrics.follow(this.#settings.metrics);
+      // What cannot go back says so; why it had to is what the caller is told.
+      const inVain = (again: unknown): void => log.error({}, `going back to the configuration before: ${errorText(again)}`);
+      await this.#api?.follow(this.#settings.api).catch(inVain);
+      await metrics.follow(this.#settings.metrics).catch(inVain);
       throw error;
     }
     log.level = settings.logLevel;

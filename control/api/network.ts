@@ -92,6 +92,7 @@ export class Network {
         await this.#listener.listen(settings.listen);
       } catch (error) {
         await next?.close();
+        if (this.#rotation === undefined) this.#options.counters.certificate = undefined;
         if (this.#rotation?.material !== undefined) this.#useMaterial(this.#rotation.material);
         await this.#listener.listen(before.listen).catch((again: unknown) => this.#options.log.error({}, errorText(again)));
         throw error;

@@ -18,8 +18,8 @@ export interface CertificateOptions {
   readonly names?: string;
   /** Default: that of the file. */
   readonly commonName?: string;
-  /** Its time is over. Default false. */
-  readonly hasEnded?: boolean;
+  /** Until its time is over; negative: it is. Default: ten days. */
+  readonly endsInSeconds?: number;
 }
 
 export class CertificateAuthority {
@@ -39,13 +39,13 @@ export class CertificateAuthority {
     return join(this.#folder, `${this.#name}.pem`);
   }
 
-  issue(file: string, { names = '', commonName = file, hasEnded = false }: CertificateOptions = {}): CertificateFiles {
+  issue(file: string, { names = '', commonName = file, endsInSeconds }: CertificateOptions = {}): CertificateFiles {
     const made = `${file}.new`;
     this.#openssl('req', ...NEW_KEY, '-keyout', `${made}.key`, '-out', `${made}.csr`, '-subj', `/CN=${commonName}`);
     writeFileSync(join(this.#folder, `${made}.ext`), names === '' ? '' : `subjectAltName=${names}\n`);
     const signer = ['-CA', `${this.#name}.pem`, '-CAkey', `${this.#name}.key`, '-CAcreateserial'];
     const signed = ['x509', '-req', '-in', `${made}.csr`, ...signer, '-out', `${made}.pem`, '-extfile', `${made}.ext`];
-    if (hasEnded) this.#signEnded(made);
+    if (endsInSeconds !== undefined) this.#signUntil(made, new Date(Date.now() + endsInSeconds * 1000));
     else this.#openssl(...signed, '-days', '10');
     for (const end of ['key', 'pem']) renameSync(join(this.#folder, `${made}.${end}`), join(this.#folder, `${file}.${end}`));
     return { certificate: join(this.#folder, `${file}.pem`), key: join(this.#folder, `${file}.key`) };
@@ -63,8 +63,9 @@ export class CertificateAuthority {
   }
 
   /** `openssl x509` of version 3.0 knows no dates, `openssl ca` does. */
-  #signEnded(made: string): void {
-    const dates = ['-startdate', '20200101000000Z', '-enddate', '20210101000000Z'];
+  #signUntil(made: string, end: Date): void {
+    const endText = end.toISOString().replace(/[-:T]|\.\d+/g, '');
+    const dates = ['-startdate', '20200101000000Z', '-enddate', endText];
     writeFileSync(join(this.#folder, 'ended.cnf'), `${CONFIG}new_certs_dir=.\nserial=serial\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n`);
     writeFileSync(join(this.#folder, 'serial'), '4000\n');
     const files = ['-in', `${made}.csr`, '-out', `${made}.pem`, '-extfile', `${made}.ext`];

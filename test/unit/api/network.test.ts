@@ -162,7 +162,7 @@ describe('who does not get in', () => {
   test.each<[string, RefusalReason, () => CertificateFiles | undefined]>([
     ['no certificate', 'no_certificate', () => undefined],
     ['one of another authority', 'bad_certificate', () => strangersCertificate()],
-    ['one whose time is over', 'bad_certificate', () => authority.issue('late', { hasEnded: true })],
+    ['one whose time is over', 'bad_certificate', () => authority.issue('late', { endsInSeconds: -60 })],
   ])('%s', async (_what, reason, make) => {
     await start();
     expect(await statusOf(clientOf(make()), STATUS)).toBe('UNAVAILABLE');
@@ -185,6 +185,15 @@ describe('who does not get in', () => {
     const isOut = async (): Promise<boolean> => (await statusOf(before, STATUS)) === 'UNAVAILABLE' && counters.refused.has('bad_certificate');
     await eventually(isOut, { what: 'it is out' });
     await eventually(async () => (await statusOf(other, STATUS)) === 'OK', { what: 'the other is in again' });
+  });
+
+  test('a client whose certificate ends while it is connected', async () => {
+    await start();
+    const client = clientOf(authority.issue('watcher', { endsInSeconds: 6 }));
+    expect(await statusOf(client, STATUS)).toBe('OK');
+    await eventually(() => counters.connections.tls === 0, { what: 'the connection is closed', timeoutMs: 20_000 });
+    expect(await statusOf(client, STATUS)).toBe('UNAVAILABLE');
+    await expectRefused('bad_certificate');
   });
 
   test('random bytes, before and inside TLS; a client without HTTP/2; one that says nothing', async () => {
