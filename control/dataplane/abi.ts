@@ -274,6 +274,10 @@ export class Abi {
     };
   }
 
+  get routeFaultWords(): number {
+    return this.#routeFaults.words;
+  }
+
   get vportCounterWords(): number {
     return this.#vportCounters.words;
   }

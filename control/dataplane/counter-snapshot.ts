@@ -5,7 +5,7 @@
  */
 import type { RouteKey, VportId } from '../mrib/route';
 import type { Abi } from './abi';
-import type { CounterSnapshot, RouteCounters, VportCounters } from './api';
+import type { CounterSnapshot, LocalCounterSnapshot, RouteCounters, VportCounters } from './api';
 import type { Handover } from './handover';
 import type { RouteTable } from './routes';
 
@@ -25,7 +25,7 @@ export interface SnapshotParts {
   readonly vportWords: BigUint64Array;
 }
 
-export class BpfCounterSnapshot implements CounterSnapshot {
+export class BpfCounterSnapshot implements LocalCounterSnapshot {
   readonly #parts: SnapshotParts;
 
   constructor(parts: SnapshotParts) {
@@ -49,30 +49,53 @@ export class BpfCounterSnapshot implements CounterSnapshot {
     for (const [name, { serial }] of this.#parts.routes.entries()) if (serial <= this.#parts.serial) yield name;
   }
 
-  *activeSince(earlier: CounterSnapshot): Iterable<readonly RouteKey[]> {
-    const { abi, routes } = this.#parts;
-    const { first, stride } = abi.packetsWord;
-    const now = this.#halves();
-    const before = earlier instanceof BpfCounterSnapshot ? earlier.#halves() : new Uint32Array(0);
+  activeSince(earlier: CounterSnapshot): Iterable<readonly RouteKey[]> {
+    const { first, stride } = this.#parts.abi.packetsWord;
+    const now = halvesOf(this.#parts.routeWords);
+    const before = earlier instanceof BpfCounterSnapshot ? halvesOf(earlier.#parts.routeWords) : new Uint32Array(0);
+    return this.#routesWhere((slot) => differs(now, before, HALVES_OF_A_WORD * (slot * stride + first)));
+  }
+
+  /** Also a route that has come since. What is moved between (*,G) and (S,G) without a packet of theirs shows with their next one. */
+  changedSince(earlier: LocalCounterSnapshot | undefined): Iterable<readonly RouteKey[]> {
+    if (!(earlier instanceof BpfCounterSnapshot)) return this.#routesWhere(() => true);
+    const { abi, routes, routeWords, faultWords } = this.#parts;
+    const known = earlier.#parts;
+    const pairs = [
+      { now: halvesOf(routeWords), before: halvesOf(known.routeWords), perSlot: HALVES_OF_A_WORD * abi.packetsWord.stride },
+      { now: halvesOf(faultWords), before: halvesOf(known.faultWords), perSlot: HALVES_OF_A_WORD * abi.routeFaultWords },
+    ];
+    return this.#routesWhere((slot) => {
+      if ((routes.entryOfCounter(slot)?.serial ?? 0) > known.serial) return true;
+      return pairs.some(({ now, before, perSlot }) => differsWithin(now, before, slot * perSlot, perSlot));
+    });
+  }
+
+  *#routesWhere(isMeant: (slot: number) => boolean): Iterable<readonly RouteKey[]> {
+    const { abi, routes, routeWords, serial } = this.#parts;
+    const slots = routeWords.length / abi.packetsWord.stride;
     let keys: RouteKey[] = [];
-    let slot = 0;
-    for (let at = HALVES_OF_A_WORD * first; at < now.length; at += HALVES_OF_A_WORD * stride, slot++) {
-      if (!differs(now, before, at)) continue;
-      const route = routes.entryOfCounter(slot)?.route;
-      if (route === undefined) continue;
-      keys.push(route);
+    for (let slot = 0; slot < slots; slot++) {
+      if (!isMeant(slot)) continue;
+      const entry = routes.entryOfCounter(slot);
+      if (entry === undefined || entry.serial > serial) continue;
+      keys.push(entry.route);
       if (keys.length < PIECE) continue;
       yield keys;
       keys = [];
     }
     if (keys.length > 0) yield keys;
   }
+}
 
-  /** Words as two numbers: comparing them makes no bigints. */
-  #halves(): Uint32Array {
-    const { buffer, byteOffset, length } = this.#parts.routeWords;
-    return new Uint32Array(buffer, byteOffset, HALVES_OF_A_WORD * length);
-  }
+/** Words as two numbers: comparing them makes no bigints. */
+function halvesOf({ buffer, byteOffset, length }: BigUint64Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, HALVES_OF_A_WORD * length);
+}
+
+function differsWithin(now: Uint32Array, before: Uint32Array, start: number, length: number): boolean {
+  for (let at = start; at < start + length; at++) if (now[at] !== (before[at] ?? 0)) return true;
+  return false;
 }
 
 /** A word the earlier read did not reach was zero. */
