@@ -227,9 +227,21 @@ export interface InstalledRoute {
   readonly installedAtMs: number;
 }
 
+/** The order of the columns of a CounterPiece. */
+export const ROUTE_COUNTER_FIELDS = [
+  'packets', 'bytes', 'expected', 'copies', 'copyBytes', 'failed', 'dropped', 'redirectErrors', 'wrongInterface', 'ttlDrops',
+] as const satisfies readonly (keyof RouteCounters)[];
+
+/** Counters of some routes: the n-th value of each column is of the n-th key. */
+export interface CounterColumns {
+  readonly keys: readonly RouteKey[];
+  /** In the order of ROUTE_COUNTER_FIELDS. */
+  readonly columns: readonly BigUint64Array[];
+}
+
 export interface LocalCounterSnapshot extends CounterSnapshot {
   /** Routes of which any counter has changed since `earlier` was read; undefined: all. In pieces, as activeSince(). */
-  changedSince(earlier: LocalCounterSnapshot | undefined): Iterable<readonly RouteKey[]>;
+  changedSince(earlier: LocalCounterSnapshot | undefined): Iterable<CounterColumns>;
 }
 
 /** A data plane in this process: it knows at once what came of a write, and what is installed. */

@@ -5,23 +5,11 @@
 import { endianness } from 'node:os';
 import { Reader, Writer } from 'protobufjs/minimal';
 import { xmcast } from '#proto';
-import type { RouteCounters } from '../dataplane/api';
+import { ROUTE_COUNTER_FIELDS } from '../dataplane/api';
 
-/** Columns by field number, see dataplane.proto. */
-export const COLUMNS = [
-  ['packets', 5],
-  ['bytes', 6],
-  ['expected', 7],
-  ['copies', 8],
-  ['copyBytes', 9],
-  ['failed', 10],
-  ['dropped', 11],
-  ['redirectErrors', 12],
-  ['wrongInterface', 13],
-  ['ttlDrops', 14],
-] as const satisfies readonly (readonly [keyof RouteCounters, number])[];
-
-const POSITIONS: ReadonlyMap<number, number> = new Map(COLUMNS.map(([, field], position) => [field, position]));
+/** ROUTE_COUNTER_FIELDS have these numbers one after the other, see dataplane.proto. */
+const FIRST_COLUMN_FIELD = 5;
+const POSITIONS: ReadonlyMap<number, number> = new Map(ROUTE_COUNTER_FIELDS.map((_, position) => [FIRST_COLUMN_FIELD + position, position]));
 const LENGTH_DELIMITED = 2;
 const WIRE_TYPE_BITS = 3;
 const WORD_BYTES = 8;
@@ -30,17 +18,16 @@ const SWAPS_WORDS = endianness() === 'BE';
 export interface CounterPiece {
   /** Without columns. */
   readonly message: xmcast.v1.ReadCountersResponse.$Properties;
-  /** In the order of COLUMNS, a value for each key. */
+  /** In the order of ROUTE_COUNTER_FIELDS, a value for each key. */
   readonly columns: readonly BigUint64Array[];
 }
 
 export function encodeCounterPiece({ message, columns }: CounterPiece): Buffer {
   const head = xmcast.v1.ReadCountersResponse.encode(message).finish();
   const parts: Uint8Array[] = [head];
-  for (const [position, [, field]] of COLUMNS.entries()) {
-    const column = columns[position];
-    if (column === undefined || column.length === 0) continue;
-    const tag = (field << WIRE_TYPE_BITS) | LENGTH_DELIMITED;
+  for (const [position, column] of columns.entries()) {
+    if (column.length === 0) continue;
+    const tag = ((FIRST_COLUMN_FIELD + position) << WIRE_TYPE_BITS) | LENGTH_DELIMITED;
     parts.push(new Writer().uint32(tag).uint32(column.byteLength).finish(), bytesOf(column));
   }
   return Buffer.concat(parts);
@@ -48,7 +35,7 @@ export function encodeCounterPiece({ message, columns }: CounterPiece): Buffer {
 
 /** Throws RangeError or Error on bytes that are none. */
 export function decodeCounterPiece(bytes: Uint8Array): CounterPiece {
-  const columns: BigUint64Array[] = COLUMNS.map(() => new BigUint64Array(0));
+  const columns: BigUint64Array[] = ROUTE_COUNTER_FIELDS.map(() => new BigUint64Array(0));
   const others: Uint8Array[] = [];
   const reader = Reader.create(bytes);
   while (reader.pos < reader.len) {

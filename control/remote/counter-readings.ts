@@ -1,13 +1,12 @@
 /**
- * Readings of all counters for whoever asks over the wire: of routes only what has changed since a reading the caller has, in pieces, with
- * other things in between.
+ * Readings of all counters for whoever asks over the wire: of routes only what has changed since a reading the caller has, in pieces: each
+ * to be sent before the next one is asked for, with other things in between.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { xmcast } from '#proto';
 import { toWire } from '../api/u64';
-import type { LocalCounterSnapshot, LocalDataplane, RouteCounters, VportCounters } from '../dataplane/api';
-import { nameOf, type RouteKey, type VportId } from '../mrib/route';
-import { COLUMNS, type CounterPiece } from './counter-codec';
+import type { LocalCounterSnapshot, LocalDataplane, VportCounters } from '../dataplane/api';
+import type { VportId } from '../mrib/route';
+import type { CounterPiece } from './counter-codec';
 import { keyMessage } from './wire-route';
 
 /** Each is held to be compared with: its words are some 100 bytes for a route. */
@@ -35,9 +34,8 @@ export class CounterReadings {
     const earlier = this.#kept.get(since);
     const reading = this.#keep(snapshot);
     const head = { reading, complete: earlier === undefined };
-    for (const keys of snapshot.changedSince(earlier)) {
-      yield { message: { ...head, keys: keys.map(keyMessage) }, columns: columnsOf(keys, snapshot) };
-      await nextTurn();
+    for (const { keys, columns } of snapshot.changedSince(earlier)) {
+      yield { message: { ...head, keys: keys.map(keyMessage) }, columns };
     }
     const ports = [...this.#parts.vports()].map((vport) => portMessage(vport, snapshot.vport(vport)));
     yield { message: { ...head, end: true, ports: ports.filter((port) => port !== undefined), usage: this.#parts.usage() }, columns: [] };
@@ -51,17 +49,6 @@ export class CounterReadings {
     }
     return this.#last;
   }
-}
-
-function columnsOf(keys: readonly RouteKey[], snapshot: LocalCounterSnapshot): readonly BigUint64Array[] {
-  const columns = COLUMNS.map(([name]) => ({ name, words: new BigUint64Array(keys.length) }));
-  for (const [i, key] of keys.entries()) {
-    const counters: RouteCounters | undefined = snapshot.route(nameOf(key));
-    // Removed while this was going on: nobody asks for it any more.
-    if (counters === undefined) continue;
-    for (const { name, words } of columns) words[i] = counters[name];
-  }
-  return columns.map(({ words }) => words);
 }
 
 function portMessage(vport: VportId, counters: VportCounters | undefined): xmcast.v1.VportCounters.$Properties | undefined {

@@ -56,6 +56,9 @@ function readPieces<Request extends object, Piece>(
     const options = { deadline: Date.now() + TIMEOUT_MS };
     const call: ClientReadableStream<Piece> = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request as Request, new Metadata(), options);
     call.on('data', (piece: Piece) => {
+      // Many may have come at once: others have their turn in between.
+      call.pause();
+      setImmediate(() => call.resume());
       try {
         onPiece(piece);
       } catch (error) {

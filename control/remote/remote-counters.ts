@@ -1,21 +1,20 @@
 /**
  * Counters of a data plane in another process. A reading tells of the routes that have changed since the one before; the words of all of
- * them are kept by place, and each snapshot is a copy of them. A route's name has one place as long as it is there.
+ * them are kept by place, and a snapshot shares what has not changed since. A route's name has one place as long as it is there.
  */
 import type { xmcast } from '#proto';
 import { fromWire } from '../api/u64';
-import type { CounterSnapshot, RouteCounters, VportCounters } from '../dataplane/api';
+import { ROUTE_COUNTER_FIELDS, type CounterSnapshot, type RouteCounters, type VportCounters } from '../dataplane/api';
 import { nameOf, type RouteKey, type VportId } from '../mrib/route';
-import { COLUMNS, type CounterPiece } from './counter-codec';
-import { readKey } from './wire-route';
+import { ChunkedWords, halvesOf, type SharedWords } from './chunked-words';
+import type { CounterPiece } from './counter-codec';
+import { wireKey } from './wire-route';
 
-const WORDS = COLUMNS.length;
-const PACKETS = COLUMNS.findIndex(([name]) => name === 'packets');
+const WORDS = ROUTE_COUNTER_FIELDS.length;
+const PACKETS = ROUTE_COUNTER_FIELDS.indexOf('packets');
 /** Keys in one piece of activeSince(). */
 const PIECE = 1024;
-const FIRST_PLACES = 256;
-const HALVES_OF_A_WORD = 2;
-const NOTHING = new Uint32Array(0);
+const NOTHING: SharedWords = [];
 
 interface Place {
   readonly key: RouteKey;
@@ -30,7 +29,8 @@ interface Reading {
   readonly places: ReadonlyMap<string, Place>;
   /** Counts readings here. */
   readonly serial: number;
-  readonly words: BigUint64Array;
+  readonly words: ChunkedWords;
+  readonly shared: SharedWords;
   readonly vports: ReadonlyMap<VportId, VportCounters>;
 }
 
@@ -38,7 +38,7 @@ export class RemoteCounters {
   readonly #places = new Map<string, Place>();
   readonly #free: number[] = [];
   #used = 0;
-  #words = new BigUint64Array(FIRST_PLACES * WORDS);
+  readonly #words = new ChunkedWords(WORDS);
   #serial = 0;
   /** The data plane's number of the last reading; 0: none. */
   #reading = 0;
@@ -64,11 +64,10 @@ export class RemoteCounters {
 
   takePiece({ message, columns }: CounterPiece): void {
     this.#isComplete ||= message.complete === true;
+    const halves = columns.map(halvesOf);
     for (const [i, wire] of (message.keys ?? []).entries()) {
-      const key = readKey(wire);
-      if (typeof key === 'string') continue;
-      const at = this.#place(nameOf(key), key) * WORDS;
-      for (let word = 0; word < WORDS; word++) this.#words[at + word] = columns[word]?.[i] ?? 0n;
+      const key = wireKey(wire);
+      this.#words.set(this.#place(nameOf(key), key), halves, i);
     }
     if (message.end === true) this.#last = message;
   }
@@ -77,7 +76,7 @@ export class RemoteCounters {
     if (this.#isComplete) for (const [name, { seen }] of this.#places) if (seen !== this.#serial) this.removed(name);
     this.#reading = Number(fromWire(this.#last.reading));
     const vports = new Map((this.#last.ports ?? []).map((port) => [port.vport ?? 0, vportCounters(port)]));
-    return new RemoteSnapshot({ places: this.#places, serial: this.#serial, words: this.#words.slice(0, this.#used * WORDS), vports });
+    return new RemoteSnapshot({ places: this.#places, serial: this.#serial, words: this.#words, shared: this.#words.snapshot(), vports });
   }
 
   /** The route is there no more. */
@@ -85,7 +84,7 @@ export class RemoteCounters {
     const place = this.#places.get(name);
     if (place === undefined) return;
     this.#places.delete(name);
-    this.#words.fill(0n, place.at * WORDS, (place.at + 1) * WORDS);
+    this.#words.clear(place.at);
     this.#free.push(place.at);
   }
 
@@ -96,11 +95,6 @@ export class RemoteCounters {
       return known.at;
     }
     const at = this.#free.pop() ?? this.#used++;
-    if ((at + 1) * WORDS > this.#words.length) {
-      const larger = new BigUint64Array(2 * this.#words.length);
-      larger.set(this.#words);
-      this.#words = larger;
-    }
     this.#places.set(name, { key, at, since: this.#serial, seen: this.#serial });
     return at;
   }
@@ -108,19 +102,16 @@ export class RemoteCounters {
 
 class RemoteSnapshot implements CounterSnapshot {
   readonly #reading: Reading;
-  /** The words as two numbers each: comparing them makes no bigints. */
-  readonly #halves: Uint32Array;
 
   constructor(reading: Reading) {
     this.#reading = reading;
-    this.#halves = new Uint32Array(reading.words.buffer);
   }
 
   route(name: string): RouteCounters | undefined {
-    const place = this.#reading.places.get(name);
-    if (place === undefined || place.since > this.#reading.serial) return undefined;
-    const at = place.at * WORDS;
-    return Object.fromEntries(COLUMNS.map(([field], word) => [field, this.#reading.words[at + word] ?? 0n])) as Record<keyof RouteCounters, bigint>;
+    const { places, serial, words, shared } = this.#reading;
+    const place = places.get(name);
+    if (place === undefined || place.since > serial) return undefined;
+    return Object.fromEntries(ROUTE_COUNTER_FIELDS.map((field, word) => [field, words.word(shared, place.at, word)])) as Record<keyof RouteCounters, bigint>;
   }
 
   vport(vport: VportId): VportCounters | undefined {
@@ -145,9 +136,8 @@ class RemoteSnapshot implements CounterSnapshot {
   }
 
   #hasMoved(before: RemoteSnapshot | undefined, at: number, since: number): boolean {
-    const low = HALVES_OF_A_WORD * (at * WORDS + PACKETS);
-    const known = before === undefined || since > before.#reading.serial ? NOTHING : before.#halves;
-    return this.#halves[low] !== (known[low] ?? 0) || this.#halves[low + 1] !== (known[low + 1] ?? 0);
+    const known = before === undefined || since > before.#reading.serial ? NOTHING : before.#reading.shared;
+    return !this.#reading.words.isSame(this.#reading.shared, known, at, PACKETS);
   }
 }
 

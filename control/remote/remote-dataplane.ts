@@ -53,6 +53,8 @@ export class RemoteDataplane implements Dataplane {
   /** isBusy has been read as true, and nobody was told of its end. */
   #isHeldBack = false;
   #readings = 0;
+  /** Changes of this turn that are not sent yet. */
+  readonly #gathered = new Map<string, RouteChange>();
   readonly #waitingForUp = new Set<() => void>();
 
   private constructor(options: RemoteDataplaneOptions) {
@@ -137,9 +139,8 @@ export class RemoteDataplane implements Dataplane {
   applyRoutes(changes: readonly RouteChange[]): undefined {
     const { up } = this.#connection;
     if (up === undefined) return;
-    this.#send(up, changes);
-    const beside = this.#mirror.foundBeside(changes);
-    if (beside.length > 0) this.#send(up, beside);
+    this.#gather(changes);
+    this.#gather(this.#mirror.foundBeside(changes));
   }
 
   installedAtMs(name: string): number | undefined {
@@ -160,6 +161,7 @@ export class RemoteDataplane implements Dataplane {
   }
 
   resend(punt: Punt, { source, group }: RouteKey): Promise<void> {
+    this.#flush();
     this.#connection.up?.stream.tell({ resend: { vport: punt.vport, frame: punt.frame, source, group } });
     return Promise.resolve();
   }
@@ -167,6 +169,7 @@ export class RemoteDataplane implements Dataplane {
   transmit(vport: VportId, frame: Uint8Array): string | undefined {
     const { up } = this.#connection;
     if (up === undefined) return 'ENOTCONN';
+    this.#flush();
     up.stream.tell({ transmit: { vport, frame } });
     return undefined;
   }
@@ -233,6 +236,9 @@ export class RemoteDataplane implements Dataplane {
   }
 
   #down(): void {
+    // Not sent, and still wanted: the comparison on the next connection writes it.
+    if (this.#gathered.size > 0) this.#mirror.sent(0, [...this.#gathered.values()]);
+    this.#gathered.clear();
     if (this.#mirror.disconnected()) this.#epoch = undefined;
   }
 
@@ -248,6 +254,7 @@ export class RemoteDataplane implements Dataplane {
   }
 
   #sweepRoutes(reason: string): void {
+    this.#flush();
     const { up } = this.#connection;
     const changes = this.#mirror.takeFound();
     if (up === undefined || changes.length === 0) return;
@@ -256,6 +263,27 @@ export class RemoteDataplane implements Dataplane {
   }
 
   // ---------------------------------------------------------------- messages
+
+  /** What comes in the same turn of the event loop goes out together. */
+  #gather(changes: readonly RouteChange[]): void {
+    if (changes.length === 0) return;
+    if (this.#gathered.size === 0) queueMicrotask(() => this.#flush());
+    for (const change of changes) {
+      const name = nameOf(keyOf(change));
+      // Of several changes of one route only the last is sent, in its place: each has an answer of its own.
+      this.#gathered.delete(name);
+      this.#gathered.set(name, change);
+    }
+    if (this.#gathered.size >= WRITTEN_AT_ONCE) this.#flush();
+  }
+
+  #flush(): void {
+    const { up } = this.#connection;
+    if (this.#gathered.size === 0 || up === undefined) return;
+    const changes = [...this.#gathered.values()];
+    this.#gathered.clear();
+    this.#send(up, changes);
+  }
 
   #send({ stream }: Connected, changes: readonly RouteChange[]): void {
     const batch = stream.send({ writeRoutes: { changes: changes.map(changeMessage) } });

@@ -24,6 +24,7 @@ const MAX_RATE = 1_000_000;
 const MAX_TOTAL = 10_000_000;
 
 export function keyMessage({ source, group, sourceLength, groupLength }: RouteKey): WireKey {
+  if (sourceLength === undefined && groupLength === undefined) return { source, group };
   return {
     source,
     group,
@@ -46,15 +47,18 @@ export function changeMessage(change: RouteChange): xmcast.v1.RouteChange.$Prope
   return change.kind === 'set' ? { set: routeMessage(change.route) } : { remove: keyMessage(change.key) };
 }
 
+/** Unchecked: from a data plane. */
+export function wireKey({ source, group, sourceLength, groupLength }: WireKey): RouteKey {
+  const key = { source: source ?? 0, group: group ?? 0 };
+  const hasSourceLength = sourceLength !== undefined && sourceLength !== null;
+  const hasGroupLength = groupLength !== undefined && groupLength !== null;
+  if (!hasSourceLength && !hasGroupLength) return key;
+  return { ...key, ...(hasSourceLength ? { sourceLength } : {}), ...(hasGroupLength ? { groupLength } : {}) };
+}
+
 export function readKey(message: WireKey | null | undefined): RouteKey | string {
   if (message === null || message === undefined) return 'there is no key';
-  const { source = 0, group = 0, sourceLength, groupLength } = message;
-  const key: RouteKey = {
-    source: source ?? 0,
-    group: group ?? 0,
-    ...(sourceLength === undefined || sourceLength === null ? {} : { sourceLength }),
-    ...(groupLength === undefined || groupLength === null ? {} : { groupLength }),
-  };
+  const key = wireKey(message);
   return keyFault(key) ?? key;
 }
 

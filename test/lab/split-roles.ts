@@ -15,8 +15,9 @@ const CAPABILITIES = '-all,+bpf,+net_admin,+net_raw,+perfmon';
 /** Group of both processes: the socket of the data plane is open to it. */
 const GROUP = ['--regid', 'nogroup', '--clear-groups'];
 
-export function splitRoles(): void {
-  process.env[ROLES] = 'split';
+/** From now on, daemons that are started run in two processes, or in one. */
+export function splitRoles(isSplit = true): void {
+  process.env[ROLES] = isSplit ? 'split' : 'one';
 }
 
 export function rolesAreSplit(): boolean {

@@ -2,12 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ROUTE_COUNTER_FIELDS, type CounterColumns } from '../../../control/dataplane/api';
 import type { DataplaneEvents, InstalledRoute, LocalCounterSnapshot, LocalDataplane, Punt, RouteProblem } from '../../../control/dataplane/api';
 import { systemClock } from '../../../control/kernel/clock';
 import { InterfaceTable, type KernelChange, type LinkState } from '../../../control/kernel/interface-table';
 import type { KernelFact } from '../../../control/kernel/netlink/decode';
 import type { UnicastChoice } from '../../../control/kernel/route-table';
-import { nameOf, type RouteChange, type RouteKey } from '../../../control/mrib/route';
+import { nameOf, type RouteChange } from '../../../control/mrib/route';
 import { startDataplaneServer, type DataplaneServer } from '../../../control/remote/dataplane-server';
 import { DataplaneService } from '../../../control/remote/dataplane-service';
 import { RemoteDataplane, type RemoteDataplaneOptions } from '../../../control/remote/remote-dataplane';
@@ -34,10 +35,19 @@ export class FakeLocalDataplane extends FakeDataplane implements LocalDataplane 
   override async readCounters(): Promise<LocalCounterSnapshot> {
     const snapshot = await super.readCounters();
     const now = new Map(this.counters);
-    const keys = [...this.routes].filter(([name]) => now.has(name));
-    const changedSince = (earlier: LocalCounterSnapshot | undefined): Iterable<readonly RouteKey[]> => [
-      keys.filter(([name]) => JSON.stringify(now.get(name), digits) !== JSON.stringify(earlier?.route(name), digits)).map(([, route]) => route),
-    ];
+    const known = [...this.routes].flatMap(([name, route]) => {
+      const counters = now.get(name);
+      return counters === undefined ? [] : [{ name, route, counters }];
+    });
+    const changedSince = (earlier: LocalCounterSnapshot | undefined): Iterable<CounterColumns> => {
+      const changed = known.filter(({ name, counters }) => JSON.stringify(counters, digits) !== JSON.stringify(earlier?.route(name), digits));
+      return [
+        {
+          keys: changed.map(({ route }) => route),
+          columns: ROUTE_COUNTER_FIELDS.map((field) => BigUint64Array.from(changed.map(({ counters }) => counters[field]))),
+        },
+      ];
+    };
     return { ...snapshot, changedSince };
   }
 }
