@@ -14,6 +14,8 @@ import type { RouteEntry, RouteTable } from './routes';
 const PIECE = 1024;
 /** Routes in one piece of changedSince(): each is copied. */
 const COLUMN_PIECE = 512;
+/** After so many slots there is a piece, even an empty one: whoever walks may let others have their turn. */
+const SCANNED_AT_ONCE = 8192;
 const HALVES_OF_A_WORD = 2;
 
 export interface SnapshotParts {
@@ -88,11 +90,10 @@ export class BpfCounterSnapshot implements LocalCounterSnapshot {
     const slots = routeWords.length / abi.packetsWord.stride;
     let entries: RouteEntry[] = [];
     for (let slot = 0; slot < slots; slot++) {
-      if (!isMeant(slot)) continue;
-      const entry = routes.entryOfCounter(slot);
-      if (entry === undefined || entry.serial > serial) continue;
-      entries.push(entry);
-      if (entries.length < pieceLength) continue;
+      const entry = isMeant(slot) ? routes.entryOfCounter(slot) : undefined;
+      if (entry !== undefined && entry.serial <= serial) entries.push(entry);
+      const isLongWalk = (slot + 1) % SCANNED_AT_ONCE === 0;
+      if (entries.length < pieceLength && !isLongWalk) continue;
       yield entries;
       entries = [];
     }

@@ -2,6 +2,7 @@
  * Readings of all counters for whoever asks over the wire: of routes only what has changed since a reading the caller has, in pieces: each
  * to be sent before the next one is asked for, with other things in between.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { xmcast } from '#proto';
 import { toWire } from '../api/u64';
 import type { LocalCounterSnapshot, LocalDataplane, VportCounters } from '../dataplane/api';
@@ -35,7 +36,8 @@ export class CounterReadings {
     const reading = this.#keep(snapshot);
     const head = { reading, complete: earlier === undefined };
     for (const { keys, columns } of snapshot.changedSince(earlier)) {
-      yield { message: { ...head, keys: keys.map(keyMessage) }, columns };
+      await nextTurn();
+      if (keys.length > 0) yield { message: { ...head, keys: keys.map(keyMessage) }, columns };
     }
     const ports = [...this.#parts.vports()].map((vport) => portMessage(vport, snapshot.vport(vport)));
     yield { message: { ...head, end: true, ports: ports.filter((port) => port !== undefined), usage: this.#parts.usage() }, columns: [] };
