@@ -14,6 +14,7 @@ import { requirePrivileges } from './kernel/process-checks';
 import { productVersion } from './paths';
 import { startDataplaneServer } from './remote/dataplane-server';
 import { DataplaneService } from './remote/dataplane-service';
+import { Verification } from './router/verification';
 
 export interface DataplaneDaemonOptions {
   readonly socketPath: string;
@@ -45,11 +46,14 @@ export async function startDataplaneDaemon(options: DataplaneDaemonOptions): Pro
     kernel.close();
     throw error;
   });
-  const service = new DataplaneService({ dataplane, kernel, clock: systemClock, version: productVersion(), log });
+  const verification = new Verification(dataplane, log);
+  verification.start(toSettings({}).dataplane.verifyIntervalMs);
+  const service = new DataplaneService({ dataplane, kernel, problems: () => verification.problems, clock: systemClock, version: productVersion(), log });
   upcalls.service = service;
   const server = await startDataplaneServer({ socketPath, service, log }).catch(async (error: unknown) => {
     service.close();
     kernel.close();
+    await verification.close();
     await dataplane.close({ keep: keepOnStop && dataplane.takenOver !== undefined });
     throw error;
   });
@@ -60,6 +64,7 @@ export async function startDataplaneDaemon(options: DataplaneDaemonOptions): Pro
     sdNotify('STOPPING=1');
     await server.close();
     kernel.close();
+    await verification.close();
     await dataplane.close({ keep: keepOnStop });
   };
   return { close: () => (closing ??= stop()) };

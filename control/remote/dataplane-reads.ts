@@ -16,16 +16,28 @@ const ANY_VPORT = 0xffff;
 export interface NamedPort {
   readonly vport: VportId;
   readonly name: string;
+  readonly ifindex: number;
 }
 
-export function readInstalledPorts(client: Client): Promise<readonly NamedPort[]> {
-  const { path, requestSerialize, responseDeserialize } = dataplaneServiceDefinition.listPorts;
+export async function readInstalledPorts(client: Client): Promise<readonly NamedPort[]> {
+  const { ports } = await readOnce(client, dataplaneServiceDefinition.listPorts);
+  return ports.map(({ port }) => ({ vport: port?.vport ?? 0, name: port?.name ?? '', ifindex: port?.ifindex ?? 0 }));
+}
+
+export function readDataplane(client: Client): Promise<xmcast.v1.GetDataplaneResponse.$Properties> {
+  return readOnce(client, dataplaneServiceDefinition.getDataplane);
+}
+
+function readOnce<Request extends object, Response>(client: Client, method: MethodDefinition<Request, Response>): Promise<Response> {
+  const { path, requestSerialize, responseDeserialize } = method;
   return new Promise((resolve, reject) => {
-    const done = (error: Error | null, response?: xmcast.v1.ListPortsResponse.$Properties): void => {
+    const done = (error: Error | null, response?: Response): void => {
       if (error !== null) reject(error);
-      else resolve((response?.ports ?? []).map(({ port }) => ({ vport: port?.vport ?? 0, name: port?.name ?? '' })));
+      else if (response === undefined) reject(new Error(`${path} was answered without a message`));
+      else resolve(response);
     };
-    client.makeUnaryRequest(path, requestSerialize as never, responseDeserialize, {}, new Metadata(), { deadline: Date.now() + TIMEOUT_MS }, done);
+    const options = { deadline: Date.now() + TIMEOUT_MS };
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, {} as Request, new Metadata(), options, done);
   });
 }
 

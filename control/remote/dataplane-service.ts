@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import type { xmcast } from '#proto';
-import { toWire } from '../api/u64';
+import { toWire, toWireMap } from '../api/u64';
 import { toWireTime } from '../api/wire-time';
 import type { DataplaneEvents, LocalDataplane, Punt } from '../dataplane/api';
 import type { Clock } from '../kernel/clock';
@@ -29,6 +29,8 @@ export type CountersCall = ServerWritableStream<xmcast.v1.ReadCountersRequest, C
 export interface DataplaneServiceOptions {
   readonly dataplane: LocalDataplane;
   readonly kernel: Pick<KernelView, 'links' | 'routeChoices' | 'onChanges'>;
+  /** What the last comparison of what is installed could not put right. */
+  readonly problems: () => readonly string[];
   readonly clock: Clock;
   readonly version: string;
   readonly log: Log;
@@ -71,7 +73,7 @@ export class DataplaneService implements Pick<DataplaneEvents, 'onPunts' | 'onRo
   };
 
   getDataplane(): xmcast.v1.GetDataplaneResponse.$Properties {
-    const { dataplane, version } = this.#options;
+    const { dataplane, problems, version } = this.#options;
     const claim = this.#primary.claim;
     return {
       version,
@@ -83,12 +85,19 @@ export class DataplaneService implements Pick<DataplaneEvents, 'onPunts' | 'onRo
       maxVport: dataplane.maxVport,
       usage: this.#usage(),
       puntsLost: toWire(this.#puntsLost),
+      repairs: toWireMap(dataplane.repairs),
+      problems: [...problems()],
       startTime: toWireTime(this.#startedAtMs),
     };
   }
 
   listPorts(): xmcast.v1.ListPortsResponse.$Properties {
-    return { ports: this.#operations.ports.map(({ port, attachment }) => ({ port: portMessage(port), attachment: attachmentMessage(attachment) })) };
+    return {
+      ports: this.#operations.ports.map(({ port, attachment }) => ({
+        port: portMessage(port),
+        ...(attachment === undefined ? {} : { attachment: attachmentMessage(attachment) }),
+      })),
+    };
   }
 
   control(call: ControlCall): void {

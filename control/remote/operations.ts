@@ -25,9 +25,10 @@ export interface OperationsOptions {
   readonly onTrouble: (message: string) => void;
 }
 
+/** Of a port that was taken over little is known until it is set again. */
 export interface InstalledPort {
-  readonly port: PortSpec;
-  readonly attachment: PortAttachment;
+  readonly port: Pick<PortSpec, 'vport' | 'name' | 'ifindex'> & Partial<PortSpec>;
+  readonly attachment?: PortAttachment;
 }
 
 export class Operations {
@@ -40,6 +41,10 @@ export class Operations {
 
   constructor(options: OperationsOptions) {
     this.#options = options;
+    for (const port of options.dataplane.takenOver?.ports ?? []) {
+      this.#ports.set(port.vport, { port });
+      this.#everSet.add(port.vport);
+    }
   }
 
   /** Grows with every change. */
@@ -134,9 +139,9 @@ export class Operations {
     if (typeof port === 'string') return invalid(`set_port: ${port}`);
     this.#version++;
     this.#ports.delete(port.vport);
+    this.#everSet.add(port.vport);
     const attachment = await dataplane.setPort(port);
     this.#ports.set(port.vport, { port, attachment });
-    this.#everSet.add(port.vport);
     return { attachment: attachmentMessage(attachment) };
   }
 

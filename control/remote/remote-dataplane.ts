@@ -6,14 +6,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { xmcast } from '#proto';
 import { fromWire } from '../api/u64';
+import { REPAIR_KINDS } from '../dataplane/api';
 import type {
-  CounterSnapshot, Dataplane, DataplaneEvents, DataplaneLink, DataplaneUsage, PortAttachment, PortSpec, Punt,
+  CounterSnapshot, Dataplane, DataplaneEvents, DataplaneLink, DataplaneUsage, InstalledRoute, PortAttachment, PortSpec, Punt, RepairKind, TakenOver,
+  Verification,
 } from '../dataplane/api';
 import { nameOf, type RouteChange, type RouteKey, type VportId } from '../mrib/route';
 import { Connection, type Connected, type ConnectionOptions, type Described } from './connection';
 import type { Result } from './control-stream';
-import { readAllCounters, readInstalledPorts, readInstalledRoutes } from './dataplane-reads';
-import { FoundPorts } from './found-ports';
+import { readAllCounters, readDataplane, readInstalledPorts, readInstalledRoutes } from './dataplane-reads';
 import { RemoteCounters } from './remote-counters';
 import { keyOf, type Refusal } from './route-batch';
 import { RouteMirror } from './route-mirror';
@@ -21,16 +22,13 @@ import { changeMessage, policersMessage, portMessage, readAttachment, readPunt, 
 
 /** Changes on their way before others have to wait: they wait where a later one can still take the place of an earlier one. */
 const MOST_UNDER_WAY = 4096;
-/** What an earlier controller has left goes after this, if nobody has asked for it: RFC 3376 §8.4, the group membership interval. */
-const HOLD_MS = 260_000;
 const WRITTEN_AT_ONCE = 1024;
 /** So many readings after one another tell only of what has changed. */
 const READINGS_BETWEEN_COMPLETE = 30;
+/** Repairs are logged where they are made. */
+const NOTHING_FOUND: Verification = { repairs: new Map(), problems: [] };
 
-export interface RemoteDataplaneOptions extends DataplaneEvents, Pick<ConnectionOptions, 'target' | 'name' | 'electionId' | 'clock' | 'log'> {
-  /** Default HOLD_MS. */
-  readonly holdMs?: number;
-}
+export interface RemoteDataplaneOptions extends DataplaneEvents, Pick<ConnectionOptions, 'target' | 'name' | 'electionId' | 'clock' | 'log'> {}
 
 export class RemoteDataplane implements Dataplane {
   readonly #options: RemoteDataplaneOptions;
@@ -38,7 +36,6 @@ export class RemoteDataplane implements Dataplane {
   readonly #mirror = new RouteMirror();
   readonly #counters = new RemoteCounters();
   readonly #ports = new Set<VportId>();
-  readonly #foundPorts = new FoundPorts();
   #policers: Policers | undefined;
   #dropReasons: readonly string[] = [];
   #usage: DataplaneUsage = { routes: 0, routeLimit: 0, groups: 0, groupLimit: 0 };
@@ -46,9 +43,10 @@ export class RemoteDataplane implements Dataplane {
   #epoch: string | undefined;
   /** Of its tables, after the last thing that was done. */
   #version = 0n;
-  /** What is found there may stay until then. */
-  #holdUntilMs: number | undefined;
-  #holdTimer: NodeJS.Timeout | undefined;
+  #takenOver: TakenOver | undefined;
+  /** The first connection takes over what it finds; when the router has begun without one, it is too late for that. */
+  #mayTakeOver = true;
+  #repairs: ReadonlyMap<RepairKind, bigint> = new Map();
   #puntsLost = 0n;
   /** isBusy has been read as true, and nobody was told of its end. */
   #isHeldBack = false;
@@ -85,6 +83,14 @@ export class RemoteDataplane implements Dataplane {
     return this.#usage;
   }
 
+  get repairs(): ReadonlyMap<RepairKind, bigint> {
+    return this.#repairs;
+  }
+
+  get takenOver(): TakenOver | undefined {
+    return this.#takenOver;
+  }
+
   get link(): DataplaneLink {
     const { isUp, sinceMs, problem, connects } = this.#connection;
     return { target: this.#options.target, isUp, sinceMs, problem, connects, puntsLost: this.#puntsLost };
@@ -96,24 +102,23 @@ export class RemoteDataplane implements Dataplane {
     return isBusy;
   }
 
-  /** Resolves when it is up, or when so much time is over. */
-  whenUp(timeoutMs: number): Promise<void> {
-    if (this.#connection.isUp) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#waitingForUp.add(() => {
-        clearTimeout(timer);
-        resolve();
+  /** Resolves when it is up, or when so much time is over: what is found later is not taken over any more. */
+  async whenUp(timeoutMs: number): Promise<void> {
+    if (!this.#connection.isUp) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#waitingForUp.add(() => {
+          clearTimeout(timer);
+          resolve();
+        });
       });
-    });
+    }
+    this.#mayTakeOver = false;
   }
 
   async setPort(port: PortSpec): Promise<PortAttachment> {
     const { stream } = this.#connected();
     this.#ports.add(port.vport);
-    const { inTheWay, isSame } = this.#foundPorts.claim(port);
-    if (!isSame) this.#sweepRoutes('its interfaces have other numbers now');
-    for (const vport of inTheWay) if (!this.#ports.has(vport)) await stream.ask({ removePort: vport });
     const { attachment } = await stream.ask({ setPort: portMessage(port) });
     return readAttachment(attachment);
   }
@@ -140,7 +145,6 @@ export class RemoteDataplane implements Dataplane {
     const { up } = this.#connection;
     if (up === undefined) return;
     this.#gather(changes);
-    this.#gather(this.#mirror.foundBeside(changes));
   }
 
   installedAtMs(name: string): number | undefined {
@@ -179,10 +183,34 @@ export class RemoteDataplane implements Dataplane {
     return undefined;
   }
 
-  close(): Promise<void> {
-    clearTimeout(this.#holdTimer);
+  /** The data plane compares by itself: this asks what came of it. */
+  async verify(): Promise<Verification> {
+    const { up } = this.#connection;
+    if (up === undefined) return NOTHING_FOUND;
+    try {
+      const { repairs, problems } = await readDataplane(up.client);
+      const counts = Object.entries(repairs ?? {}).map(([kind, count]) => [kind, fromWire(count)] as const);
+      this.#repairs = new Map(counts.filter((entry): entry is readonly [RepairKind, bigint] => isRepairKind(entry[0])));
+      return { ...NOTHING_FOUND, problems: problems ?? [] };
+    } catch (error) {
+      // Said already.
+      if (!this.#connection.isUp) return NOTHING_FOUND;
+      throw error;
+    }
+  }
+
+  async close({ keep } = { keep: false }): Promise<void> {
+    if (!keep) await this.#removeAll().catch(() => undefined);
     this.#connection.close();
-    return Promise.resolve();
+  }
+
+  /** The data plane itself goes on, with nothing to do. */
+  async #removeAll(): Promise<void> {
+    const { up } = this.#connection;
+    if (up === undefined) return;
+    this.#flush();
+    for (const changes of slicesOf(this.#mirror.removals())) this.#send(up, changes);
+    await Promise.all([...this.#ports].map((vport) => up.stream.ask({ removePort: vport })));
   }
 
   #connected(): Connected {
@@ -208,26 +236,29 @@ export class RemoteDataplane implements Dataplane {
     this.#epoch = epoch;
   }
 
-  async #reconcile({ client, stream }: Connected): Promise<void> {
+  async #reconcile(connected: Connected): Promise<void> {
+    const { client, stream } = connected;
     const nowMs = this.#options.clock.nowMs();
-    this.#holdUntilMs ??= nowMs + (this.#options.holdMs ?? HOLD_MS);
-    const adopts = nowMs < this.#holdUntilMs;
     const [ports, routes] = await Promise.all([readInstalledPorts(client), readInstalledRoutes(client, nowMs)]);
-    const strange = ports.filter(({ vport }) => !this.#ports.has(vport));
-    this.#foundPorts.reset(adopts ? strange : []);
-    if (!adopts) for (const { vport } of strange) await stream.ask({ removePort: vport });
-    const changes = this.#mirror.compare(routes, adopts);
-    for (let start = 0; start < changes.length; start += WRITTEN_AT_ONCE) {
-      this.#send({ client, stream }, changes.slice(start, start + WRITTEN_AT_ONCE));
+    if (this.#mayTakeOver) return this.#takeOver(ports, routes);
+    for (const { vport } of ports) if (!this.#ports.has(vport)) await stream.ask({ removePort: vport });
+    for (const changes of slicesOf(this.#mirror.compare(routes))) {
+      this.#send(connected, changes);
       await nextTurn();
     }
-    if (adopts) this.#planSweep(this.#holdUntilMs - nowMs);
+  }
+
+  /** What a controller before this one has left goes on; the router decides what of it is still wanted. */
+  #takeOver(ports: TakenOver['ports'], routes: ReadonlyMap<string, InstalledRoute>): void {
+    this.#mirror.adopt(routes);
+    for (const { vport } of ports) this.#ports.add(vport);
+    if (ports.length + routes.size > 0) this.#takenOver = { ports, routes: [...routes.values()].map(({ route }) => route) };
   }
 
   #up(): void {
     const { log, target, onLinkUp, onReady } = this.#options;
-    const [routes, found] = [this.#mirror.size, this.#mirror.foundCount];
-    log.info({ target, routes, found }, `drives the data plane at ${target}`);
+    this.#mayTakeOver = false;
+    log.info({ target, routes: this.#mirror.size }, `drives the data plane at ${target}`);
     for (const tell of this.#waitingForUp) tell();
     this.#waitingForUp.clear();
     onLinkUp();
@@ -240,26 +271,6 @@ export class RemoteDataplane implements Dataplane {
     if (this.#gathered.size > 0) this.#mirror.sent(0, [...this.#gathered.values()]);
     this.#gathered.clear();
     if (this.#mirror.disconnected()) this.#epoch = undefined;
-  }
-
-  #planSweep(delayMs: number): void {
-    clearTimeout(this.#holdTimer);
-    this.#holdTimer = setTimeout(() => {
-      const { up } = this.#connection;
-      // On the next connection the comparison does it.
-      if (up === undefined) return;
-      this.#sweepRoutes('nobody has asked for them');
-      for (const vport of this.#foundPorts.takeAll()) up.stream.tell({ removePort: vport });
-    }, delayMs).unref();
-  }
-
-  #sweepRoutes(reason: string): void {
-    this.#flush();
-    const { up } = this.#connection;
-    const changes = this.#mirror.takeFound();
-    if (up === undefined || changes.length === 0) return;
-    this.#options.log.info({ routes: changes.length }, `removes ${changes.length} routes of an earlier controller: ${reason}`);
-    for (let start = 0; start < changes.length; start += WRITTEN_AT_ONCE) this.#send(up, changes.slice(start, start + WRITTEN_AT_ONCE));
   }
 
   // ---------------------------------------------------------------- messages
@@ -328,4 +339,12 @@ export class RemoteDataplane implements Dataplane {
       groupLimit: usage.replicationGroupsLimit ?? 0,
     };
   }
+}
+
+function slicesOf(changes: readonly RouteChange[]): readonly (readonly RouteChange[])[] {
+  return Array.from({ length: Math.ceil(changes.length / WRITTEN_AT_ONCE) }, (_, i) => changes.slice(i * WRITTEN_AT_ONCE, (i + 1) * WRITTEN_AT_ONCE));
+}
+
+function isRepairKind(text: string): text is RepairKind {
+  return REPAIR_KINDS.some((kind) => kind === text);
 }

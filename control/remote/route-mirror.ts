@@ -4,7 +4,6 @@
  */
 import type { InstalledRoute, RouteProblem } from '../dataplane/api';
 import { nameOf, type RouteChange, type WantedRoute } from '../mrib/route';
-import type { Ipv4 } from '../protocol/packet/address';
 import { keyOf, type Refusal } from './route-batch';
 import { isSameRoute } from './wire-route';
 
@@ -28,8 +27,6 @@ export class RouteMirror {
   readonly #entries = new Map<string, Entry>();
   /** Changes of each batch under way, by its number. */
   readonly #batches = new Map<number, readonly RouteChange[]>();
-  /** What an earlier controller has left and nobody here has asked for so far, by group and nameOf(). */
-  readonly #found = new Map<Ipv4, Map<string, WantedRoute>>();
   #underWay = 0;
 
   /** Changes that are not answered yet. */
@@ -39,12 +36,6 @@ export class RouteMirror {
 
   get size(): number {
     return this.#entries.size;
-  }
-
-  get foundCount(): number {
-    let count = 0;
-    for (const routes of this.#found.values()) count += routes.size;
-    return count;
   }
 
   installedAtMs(name: string): number | undefined {
@@ -92,18 +83,15 @@ export class RouteMirror {
     return wasUnderWay;
   }
 
-  /**
-   * What is installed, as read: returns what has to change so that it is what is wanted. `adopt`: what is not wanted stays for now and is
-   * remembered as found.
-   */
-  compare(installed: ReadonlyMap<string, InstalledRoute>, adopt: boolean): readonly RouteChange[] {
+  /** What is installed, as read, was left by an earlier controller: it is wanted until somebody here decides otherwise. */
+  adopt(installed: ReadonlyMap<string, InstalledRoute>): void {
+    for (const [name, found] of installed) this.#entries.set(name, { wanted: found.route, confirmed: found, batch: 0 });
+  }
+
+  /** What is installed, as read: returns what has to change so that it is what is wanted. */
+  compare(installed: ReadonlyMap<string, InstalledRoute>): readonly RouteChange[] {
     const changes: RouteChange[] = [];
-    this.#found.clear();
-    for (const [name, { route }] of installed) {
-      if (this.#entries.has(name)) continue;
-      if (adopt) this.#remember(name, route);
-      else changes.push({ kind: 'remove', key: route });
-    }
+    for (const [name, { route }] of installed) if (!this.#entries.has(name)) changes.push({ kind: 'remove', key: route });
     for (const [name, entry] of this.#entries) {
       entry.confirmed = installed.get(name);
       const change = changeOf(entry);
@@ -113,31 +101,12 @@ export class RouteMirror {
     return changes;
   }
 
-  /**
-   * What was found and has to go now that these changes are written: of the groups they are of, as a route of an earlier controller would
-   * hide the new ones from part of the packets.
-   */
-  foundBeside(changes: readonly RouteChange[]): readonly RouteChange[] {
-    if (this.#found.size === 0) return [];
-    const written = new Set(changes.map((change) => nameOf(keyOf(change))));
-    const groups = new Set(changes.map((change) => keyOf(change).group));
-    return [...groups].flatMap((group) => this.#takeFound(group)).filter((change) => !written.has(nameOf(keyOf(change))));
-  }
-
-  /** All that was found and is still there. */
-  takeFound(): readonly RouteChange[] {
-    return [...this.#found.keys()].flatMap((group) => this.#takeFound(group));
-  }
-
-  #takeFound(group: Ipv4): readonly RouteChange[] {
-    const routes = [...(this.#found.get(group)?.values() ?? [])];
-    this.#found.delete(group);
-    return routes.map((route): RouteChange => ({ kind: 'remove', key: route }));
-  }
-
-  #remember(name: string, route: WantedRoute): void {
-    const routes = this.#found.get(route.group) ?? new Map<string, WantedRoute>();
-    this.#found.set(route.group, routes.set(name, route));
+  /** All that is there, or may be. */
+  removals(): readonly RouteChange[] {
+    return [...this.#entries.values()].flatMap(({ wanted, confirmed }): RouteChange[] => {
+      const route = confirmed?.route ?? wanted;
+      return route === undefined ? [] : [{ kind: 'remove', key: route }];
+    });
   }
 
   /** `nowMs`: undefined when it was refused. Returns false when a later change has overtaken it. */

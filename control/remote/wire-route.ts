@@ -101,8 +101,9 @@ export function isSameRoute(a: WantedRoute, b: WantedRoute): boolean {
   );
 }
 
-export function portMessage(port: PortSpec): xmcast.v1.DataplanePort.$Properties {
-  const { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode = 'auto', kind = '' } = port;
+/** Of a port that was taken over not everything is known. */
+export function portMessage(port: Pick<PortSpec, 'vport' | 'name' | 'ifindex'> & Partial<PortSpec>): xmcast.v1.DataplanePort.$Properties {
+  const { vport, name, ifindex, macAddress = new Uint8Array(0), mtu = 0, ttlThreshold = 0, mode = 'auto', kind = '' } = port;
   return { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode: MODES.indexOf(mode), kind };
 }
 

@@ -94,15 +94,30 @@ test('the data plane is away: condition, metric and log say so; changes wait; a 
   expect(process.hasExited).toBe(false);
 });
 
-test('the controller stops: what it installed stays, and the data plane ends cleanly when it is told to', async () => {
+test('both are stopped, the controller first: the stream goes on, and two new ones take it over', async () => {
   const { sender, seen } = await stream();
   expect(await daemon.process.terminate({ graceMs: 10_000 })).toEqual({ code: 0, signal: null });
   await expectUndisturbed({ sender, seen });
   expect(await dataplane.process.terminate({ graceMs: 10_000 })).toEqual({ code: 0, signal: null });
-  const { onWire } = await seen();
+  await expectUndisturbed({ sender, seen });
+  startDataplane(star.lab, star.router, dataplane);
+  await daemon.startAgain();
+  expect(daemon.process.stdout).toMatch(/took over \d+ routes, \d+ ports/);
+  await eventually(async () => (await shownFlow(daemon, G, SOURCE))?.outgoingInterfaces?.join() === 'lan1', { what: 'the flow is known' });
+  await expectUndisturbed({ sender, seen });
+});
+
+test('detach: forwarding ends with the controller, and the data plane waits for another one', async () => {
+  const { sender, seen } = await stream();
+  await daemon.ctlText('detach');
+  await eventually(() => daemon.process.hasExited, { what: 'the controller ends' });
+  expect(dataplane.process.hasExited).toBe(false);
   const { sent } = await sender.stats();
+  const { onWire } = await seen();
   await eventually(async () => (await sender.stats()).sent > sent + 100, { what: 'the source sends on' });
   expect((await seen()).onWire).toBe(onWire);
+  await daemon.startAgain();
+  await eventually(async () => (await seen()).onWire > onWire + 100, { what: 'the stream is back' });
 });
 
 test('a controller that may not open the socket says which, and options of another role are refused', async () => {

@@ -13,7 +13,7 @@ import { bpfObjectPath } from '../../../control/paths';
 import { RemoteDataplane } from '../../../control/remote/remote-dataplane';
 import { RouteSync } from '../../../control/router/route-sync';
 import { endure, spreadOf } from '../routes/event-loop';
-import { serveRequests } from '../serve-requests';
+import { serveRequests } from '../../lab/serve-requests';
 import type { Answers, BatchAnswer, BatchRequest, CountersAnswer, CountersRequest, OpenRequest, PuntsAnswer, Request, SinglesAnswer, SinglesRequest } from './protocol';
 
 const [FIRST_SOURCE, GROUP] = [0x0a640000, 0xef050001];

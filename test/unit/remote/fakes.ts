@@ -17,6 +17,7 @@ import { FakeDataplane, quiet } from '../router/fakes';
 export class FakeLocalDataplane extends FakeDataplane implements LocalDataplane {
   readonly maxVport = 63;
   readonly writes: number[] = [];
+  problems: readonly string[] = [];
 
   override applyRoutes(changes: readonly RouteChange[]): readonly RouteProblem[] {
     this.writes.push(changes.length);
@@ -107,7 +108,7 @@ export function newSocketPath(): string {
 
 export async function serve(socketPath = newSocketPath(), dataplane = new FakeLocalDataplane()): Promise<Served> {
   const links = new FakeLinks();
-  const service = new DataplaneService({ dataplane, kernel: links, clock: systemClock, version: '1.2.3', log: quiet });
+  const service = new DataplaneService({ dataplane, kernel: links, problems: () => dataplane.problems, clock: systemClock, version: '1.2.3', log: quiet });
   const server = await startDataplaneServer({ socketPath, service, log: quiet });
   open.push(() => server.close());
   return { dataplane, links, service, server, target: `unix://${socketPath}` };

@@ -128,34 +128,56 @@ describe('an outage', () => {
     await until(() => fresh.policers !== undefined, 'the policers too');
   });
 
-  test('another process of the controller: what it asks for stays untouched, of its groups the rest goes, of others after a while', async () => {
-    const served = await serve();
-    const [asked, beside, other] = [set(S, G), set(S + 9, G), set(S, G + 1)];
-    served.dataplane.applyRoutes([asked, beside, other]);
-    served.dataplane.writes.length = 0;
-    const { remote } = connect(served.target, { holdMs: 400 });
-    await until(() => remote.link.isUp, 'the link is up');
-    remote.applyRoutes([asked]);
-    await until(() => !served.dataplane.routes.has(routeName(S + 9, G)), 'the other route of the group is gone');
-    expect([...served.dataplane.routes.keys()]).toEqual([routeName(S, G), routeName(S, G + 1)]);
-    await until(() => served.dataplane.routes.size === 1, 'nobody has asked for the third one');
-    expect(served.dataplane.routes.has(routeName(S, G))).toBe(true);
-  });
-
-  test('routes of an earlier controller go at once when its vports are other interfaces now', async () => {
+  test('another process of the controller: it takes over what it finds, and nothing is written', async () => {
     const served = await serve();
     const before = connect(served.target);
     await until(() => before.remote.link.isUp, 'the first one is up');
-    await before.remote.setPort(port(2, 'lan2'));
-    before.remote.applyRoutes([set(S, G)]);
-    await until(() => served.dataplane.routes.size === 1, 'its route is there');
-    await before.remote.close();
+    await before.remote.setPort(port(2));
+    before.remote.applyRoutes([set(S, G), set(S + 1, G)]);
+    await until(() => served.dataplane.routes.size === 2, 'its routes are there');
+    await before.remote.close({ keep: true });
+    served.dataplane.writes.length = 0;
     const { remote } = connect(served.target);
-    await until(() => remote.link.isUp, 'the second one is up');
-    expect(served.dataplane.routes.size).toBe(1);
-    await remote.setPort(port(2, 'lan9'));
-    expect(served.dataplane.routes.size).toBe(0);
+    await remote.whenUp(10_000);
+    expect(remote.takenOver).toEqual({ ports: [{ vport: 2, name: 'lan2', ifindex: 102 }], routes: [set(S, G), set(S + 1, G)].map((one) => (one.kind === 'set' ? one.route : undefined)) });
+    expect(remote.installedAtMs(routeName(S, G))).toEqual(expect.any(Number));
+    remote.applyRoutes([set(S, G)]);
+    remote.applyRoutes([remove(S + 1, G)]);
+    await until(() => served.dataplane.routes.size === 1, 'one is not wanted any more');
+    expect(served.dataplane.writes).toEqual([1]);
   });
+
+  test('a data plane that comes after the router has begun is not taken over: what is strange there goes', async () => {
+    const socketPath = newSocketPath();
+    const { remote } = connect(`unix://${socketPath}`);
+    await remote.whenUp(1);
+    const dataplane = new FakeLocalDataplane();
+    dataplane.applyRoutes([set(S, G)]);
+    await serve(socketPath, dataplane);
+    await until(() => remote.link.isUp, 'the link is up');
+    await until(() => dataplane.routes.size === 0, 'the strange route is gone');
+    expect(remote.takenOver).toBeUndefined();
+  });
+});
+
+test.each([
+  [true, 1, 1],
+  [false, 0, 0],
+])('closed with keep %j: %i route and %i port are left', async (keep, routes, ports) => {
+  const { remote, dataplane, heard } = await pair();
+  await remote.setPort(port(2));
+  remote.applyRoutes([set(S, G)]);
+  await until(() => heard.applied.length > 0, 'the route is there');
+  await remote.close({ keep });
+  await until(() => dataplane.routes.size === routes && dataplane.ports.size === ports, 'what is left');
+});
+
+test('what the data plane has repaired, and what it cannot, is asked for', async () => {
+  const { remote, dataplane } = await pair();
+  dataplane.repairs.set('route', 3n);
+  dataplane.problems = ['a foreign program took lan2'];
+  expect(await remote.verify()).toEqual({ repairs: new Map(), problems: ['a foreign program took lan2'] });
+  expect(remote.repairs).toEqual(new Map([['route', 3n]]));
 });
 
 describe('who drives', () => {

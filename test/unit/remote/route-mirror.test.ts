@@ -38,7 +38,7 @@ class World {
   outage(reached: number): void {
     for (const batch of this.#underWay.splice(0).slice(0, reached)) this.#apply(batch, new Set());
     this.mirror.disconnected();
-    this.write(this.mirror.compare(this.installed, false));
+    this.write(this.mirror.compare(this.installed));
   }
 
   settle(): void {
@@ -78,7 +78,18 @@ test('at rest what is there is what was asked for last, and the mirror knows it'
       expect(new Map([...world.installed].map(([name, { route }]) => [name, route]))).toEqual(new Map(wanted));
       expect(world.mirror.underWay).toBe(0);
       for (const name of world.installed.keys()) expect(world.mirror.installedAtMs(name)).toBe(1);
-      expect(world.mirror.compare(world.installed, false)).toEqual([]);
+      expect(world.mirror.compare(world.installed)).toEqual([]);
     }),
   );
+});
+
+test('what was adopted is wanted until somebody decides otherwise', () => {
+  const mirror = new RouteMirror();
+  const found = new Map([set(1, 1), set(2, 1)].map((one) => [nameOfChange(one), { route: one.kind === 'set' ? one.route : undefined, installedAtMs: 5 }] as const)) as Map<string, InstalledRoute>;
+  mirror.adopt(found);
+  expect([mirror.compare(found), mirror.installedAtMs(nameOfChange(set(1, 1))), mirror.underWay]).toEqual([[], 5, 0]);
+  mirror.sent(1, [remove(1, 1)]);
+  mirror.answered(1, [], 9);
+  expect(mirror.compare(found)).toEqual([expect.objectContaining({ kind: 'remove' })]);
+  expect(mirror.removals()).toHaveLength(1);
 });
