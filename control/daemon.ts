@@ -1,6 +1,7 @@
 /**
  * Wiring, and nothing else: starts the rooms in order, and stops them in reverse.
  */
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { monotonicNs, NetlinkSocket, sdNotify } from '#bindings';
 import { ApiCounters } from './api/api-counters';
@@ -14,17 +15,29 @@ import type { RevisionStore } from './config/revision-store';
 import type { Settings } from './config/settings';
 import type { StartingConfig } from './config/starting-config';
 import { BpfDataplane } from './dataplane/bpf-dataplane';
-import type { Punt } from './dataplane/api';
+import type { Dataplane, DataplaneEvents } from './dataplane/api';
 import { errorText, XmcastError } from './errors';
 import { systemClock } from './kernel/clock';
-import { KernelView } from './kernel/kernel-view';
-import { missingCapabilities } from './kernel/process-checks';
+import { KernelView, type LinkSource } from './kernel/kernel-view';
+import { requirePrivileges } from './kernel/process-checks';
 import { MetricsListener } from './metrics/metrics-listener';
 import { productVersion } from './paths';
+import { RemoteDataplane } from './remote/remote-dataplane';
+import { RemoteLinks } from './remote/remote-links';
+import type { Policers } from './remote/wire-route';
 import { Router } from './router/router';
 import { RouterState } from './router/state';
 
+/** A data plane in another process. */
+export interface RemoteOptions {
+  /** "unix:///run/xmcast/dataplane.sock" */
+  readonly target: string;
+  readonly electionId: bigint;
+}
+
 export interface DaemonOptions {
+  /** undefined: the data plane is in this process. */
+  readonly remote: RemoteOptions | undefined;
   readonly starting: StartingConfig;
   /** Called once, when the API takes over from a file. */
   readonly openStore: () => Promise<RevisionStore>;
@@ -51,6 +64,9 @@ interface Afterlife {
   isDetaching: boolean;
 }
 
+/** How long the start waits for a data plane in another process. */
+const CONNECT_PATIENCE_MS = 5000;
+
 type Closer = () => Promise<void> | void;
 
 /** Rejects with XmcastError; what had been started by then is stopped again. */
@@ -71,24 +87,21 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   const { starting, requireInterfaces, log } = options;
   const settings = toSettings(starting.running.config);
   closers.push(() => starting.store?.close());
-  checkPrivileges();
-  const upcalls = new Upcalls();
+  const upcalls = new Upcalls(log);
   const dataplane = await openDataplane(options, settings, upcalls);
   // A start that fails leaves what it found, and nothing of its own.
   const afterlife: Afterlife = { keepOnStop: settings.dataplane.keepOnStop && dataplane.takenOver !== undefined, isDetaching: false };
   const keep = (): boolean => afterlife.keepOnStop && !afterlife.isDetaching;
   closers.push(() => dataplane.close({ keep: keep() }));
-  const kernel = new KernelView({ openSocket: (socket) => new NetlinkSocket(socket) });
+  const kernel = await openLinks(options);
   closers.push(() => kernel.close());
-  kernel.onError((error) => log.error({ code: error.code, hint: error.hint }, error.message));
-  await kernel.start();
   checkInterfaces(options, settings, kernel);
 
   const router = new Router({ settings, dataplane, kernel, clock: systemClock, log });
   closers.push(() => router.close({ keep: keep() }));
   upcalls.open(router);
   // An interface that vanished just now is one that may return, as if it had never been there.
-  const problem = (await router.start()).find(({ code }) => requireInterfaces || code !== 'XM_INTERFACE');
+  const problem = (await router.start()).find(({ code }) => code !== 'XM_DATAPLANE' && (requireInterfaces || code !== 'XM_INTERFACE'));
   if (problem !== undefined) throw problem;
 
   const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion() });
@@ -182,48 +195,66 @@ class Followers implements Reconfigurable {
 }
 
 /** The data plane speaks before there is a router to listen: what comes earlier is dropped, the startup queries ask again. */
-class Upcalls {
+class Upcalls implements DataplaneEvents {
+  readonly #log: Logger;
   #router: Router | undefined;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
 
   open(router: Router): void {
     this.#router = router;
   }
 
-  punted(punts: readonly Punt[]): void {
-    this.#router?.punted(punts);
-  }
-
-  roomMade(): void {
-    this.#router?.roomMade();
-  }
+  readonly onPunts: DataplaneEvents['onPunts'] = (punts) => this.#router?.punted(punts);
+  readonly onRoom: DataplaneEvents['onRoom'] = () => this.#router?.roomMade();
+  readonly onTrouble: DataplaneEvents['onTrouble'] = (message) => this.#log.error({}, message);
+  readonly onApplied: DataplaneEvents['onApplied'] = (changes, refused) => this.#router?.routesApplied(changes, refused);
+  readonly onReady: DataplaneEvents['onReady'] = () => this.#router?.dataplaneReady();
+  readonly onLinkUp: DataplaneEvents['onLinkUp'] = () => this.#router?.dataplaneLinkUp();
 }
 
-function openDataplane({ bpfObjectPath, flush, log }: DaemonOptions, settings: Settings, upcalls: Upcalls): Promise<BpfDataplane> {
+async function openDataplane({ remote, bpfObjectPath, flush, log }: DaemonOptions, settings: Settings, upcalls: Upcalls): Promise<Dataplane> {
+  const { limits, dataplane } = settings;
+  if (remote !== undefined) return connectDataplane(remote, dataplane.policers, upcalls, log);
+  requirePrivileges();
   return BpfDataplane.open({
+    ...upcalls,
     objectPath: bpfObjectPath,
-    pinPath: settings.dataplane.pinPath,
-    routeLimit: settings.limits.routes,
-    groupLimit: settings.limits.replicationGroups,
+    pinPath: dataplane.pinPath,
+    routeLimit: limits.routes,
+    groupLimit: limits.replicationGroups,
     // A configuration that comes later may have any number of interfaces.
     ports: MAX_INTERFACES,
-    policers: settings.dataplane.policers,
+    policers: dataplane.policers,
     flush,
-    onPunts: (batch) => upcalls.punted(batch),
-    onRoom: () => upcalls.roomMade(),
-    onTrouble: (message) => log.error({}, message),
     nowMs: () => systemClock.nowMs(),
   });
 }
 
-function checkPrivileges(): void {
-  const missing = missingCapabilities();
-  if (missing.length === 0) return;
-  throw new XmcastError('XM_PRIVILEGE', `start the forwarder: this process lacks ${missing.join(', ')}`, {
-    hint: 'Run xmcastd as root, or give the service these capabilities (AmbientCapabilities= in its unit).',
-  });
+async function connectDataplane(remote: RemoteOptions, policers: Policers, upcalls: Upcalls, log: Logger): Promise<Dataplane> {
+  const dataplane = RemoteDataplane.open({ ...remote, ...upcalls, name: `xmcastd on ${hostname()}`, clock: systemClock, log });
+  dataplane.setPolicers(policers);
+  // It may come later; so short a wait spares a start with every port in error.
+  await dataplane.whenUp(CONNECT_PATIENCE_MS);
+  return dataplane;
 }
 
-function checkInterfaces({ requireInterfaces, log }: DaemonOptions, settings: Settings, kernel: KernelView): void {
+/** Interfaces are those of the namespace in which the data plane is. */
+async function openLinks({ remote, log }: DaemonOptions): Promise<LinkSource> {
+  if (remote !== undefined) {
+    const links = RemoteLinks.open(remote.target);
+    await links.whenComplete(CONNECT_PATIENCE_MS);
+    return links;
+  }
+  const kernel = new KernelView({ openSocket: (socket) => new NetlinkSocket(socket) });
+  kernel.onError((error) => log.error({ code: error.code, hint: error.hint }, error.message));
+  await kernel.start();
+  return kernel;
+}
+
+function checkInterfaces({ requireInterfaces, log }: DaemonOptions, settings: Settings, kernel: Pick<LinkSource, 'link'>): void {
   const missing = settings.interfaces.map(({ name }) => name).filter((name) => kernel.link(name) === undefined);
   if (missing.length === 0) return;
   const message = `find interface ${missing.join(', ')}: no such interface here`;

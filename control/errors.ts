@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   XM_INTERFACE: 12,
   XM_STATE: 13,
   XM_TLS: 15,
+  XM_DATAPLANE: 16,
   XM_INTERNAL: 1,
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;

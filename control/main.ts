@@ -3,60 +3,23 @@
  * xmcastd: arguments, logger, signals, exit status. docs/errors.md lists the statuses.
  */
 import { resolve } from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
+import { CommanderError } from 'commander';
 import pino from 'pino';
 import type { Logger } from 'pino';
 import { FileLock } from '#bindings';
+import { parseArguments, type Arguments } from './arguments';
 import { toSettings } from './config/defaults';
 import { nodeFileSystem } from './config/file-system';
 import { loadConfigFile } from './config/load';
 import { RevisionStore, type RevisionStoreOptions } from './config/revision-store';
 import { startingConfig } from './config/starting-config';
 import { startDaemon, type Daemon } from './daemon';
+import { startDataplaneDaemon, type DataplaneDaemon } from './dataplane-daemon';
 import { detachForwarder } from './dataplane/detach';
 import { ERROR_CODES, XmcastError } from './errors';
-import { bpfObjectPath, productVersion } from './paths';
 
-interface Arguments {
-  readonly config?: string;
-  readonly stateDir: string;
-  readonly check: boolean;
-  readonly requireInterfaces: boolean;
-  readonly bpfObject: string;
-  readonly flush: boolean;
-  readonly detach: boolean;
-  readonly pinPath?: string;
-}
-
-const DEFAULT_STATE_DIR = '/var/lib/xmcast';
 /** A stop that takes longer has met something that will not end. */
 const STOP_TIMEOUT_MS = 10_000;
-
-function parseArguments(argv: readonly string[]): Arguments {
-  return daemonCommand().parse(argv, { from: 'user' }).opts<Arguments>();
-}
-
-/** Also what the manual page is made of. */
-export function daemonCommand(): Command {
-  return new Command('xmcastd')
-    .description('Multicast router: forwards in eBPF, speaks IGMP, serves gRPC and Prometheus.')
-    .option('-c, --config <file>', 'configuration file; without it the API configures xmcastd, and the state folder keeps what it applied')
-    .option('--state-dir <folder>', 'state folder; also STATE_DIRECTORY', stateDirFromEnvironment())
-    .option('--check', 'check the configuration file and exit', false)
-    .option('--require-interfaces', 'fail when a configured interface does not exist, instead of waiting for it', false)
-    .addOption(new Option('--bpf-object <file>', 'eBPF object to load').default(bpfObjectPath(), 'the one that was built with it'))
-    .option('--flush', 'begin with nothing, whatever a daemon before this one has left forwarding', false)
-    .option('--detach', 'when no daemon runs: end what one has left forwarding, remove every trace of it, and exit', false)
-    .option('--pin-path <folder>', 'with --detach: its dataplane.pin_path, instead of a configuration')
-    .version(productVersion())
-    .addHelpText('after', '\nExit status: 0 stopped by a signal; otherwise the status of the error, see docs/errors.md.\nExamples: xmcastd --config xmcast.yaml --check\n          xmcastd --state-dir /var/lib/xmcast')
-    .exitOverride();
-}
-
-/** systemd.exec(5): StateDirectory= may name several, with colons between. */
-function stateDirFromEnvironment(): string {
-  return process.env['STATE_DIRECTORY']?.split(':')[0] || DEFAULT_STATE_DIR;
-}
 
 async function run(options: Arguments): Promise<void> {
   if (options.check) return check(options.config);
@@ -68,12 +31,15 @@ async function run(options: Arguments): Promise<void> {
     log,
   };
   if (options.detach) return detach(options, state, log);
+  if (options.role === 'dataplane') return runDataplane(options, log);
   const begin = async (): Promise<Daemon> => {
     const starting = await startingConfig(options.config, state);
     log.level = toSettings(starting.running.config).logLevel;
-    const { requireInterfaces, flush, bpfObject: bpfObjectPath } = options;
+    const { role, dataplane: target, electionId, requireInterfaces, flush, bpfObject: bpfObjectPath } = options;
+    const remote = role === 'controller' ? { target, electionId } : undefined;
     const onStopRequested = (): void => void process.kill(process.pid, 'SIGTERM');
-    return startDaemon({ starting, openStore: () => RevisionStore.open(state), bpfObjectPath, requireInterfaces, flush, onStopRequested, log });
+    const openStore = (): Promise<RevisionStore> => RevisionStore.open(state);
+    return startDaemon({ starting, remote, openStore, bpfObjectPath, requireInterfaces, flush, onStopRequested, log });
   };
   let starting: Promise<Daemon> | undefined;
   // First of all: a signal that comes in the middle of the start must leave as little behind as one that comes later.
@@ -83,12 +49,29 @@ async function run(options: Arguments): Promise<void> {
   await starting;
 }
 
-async function detach({ config, pinPath }: Arguments, state: RevisionStoreOptions, log: Logger): Promise<void> {
-  const starting = pinPath === undefined ? await startingConfig(config, state) : undefined;
+async function detach({ config, pinPath, role }: Arguments, state: RevisionStoreOptions, log: Logger): Promise<void> {
+  const starting = pinPath === undefined && role === 'all' ? await startingConfig(config, state) : undefined;
   await starting?.store?.close();
   const path = pinPath ?? toSettings(starting?.running.config ?? {}).dataplane.pinPath;
   const names = await detachForwarder(path, (message) => log.error({}, message));
   process.stdout.write(`${path}: ${names.length === 0 ? 'nothing was forwarding' : `detached from ${names.join(', ')}`}\n`);
+}
+
+async function runDataplane(options: Arguments, log: Logger): Promise<void> {
+  log.level = options.logLevel;
+  let starting: Promise<DataplaneDaemon> | undefined;
+  stopOnSignal(log, async () => (await starting)?.close());
+  starting = startDataplaneDaemon({
+    socketPath: options.dataplaneSocket,
+    pinPath: options.pinPath ?? toSettings({}).dataplane.pinPath,
+    routeLimit: options.maxRoutes,
+    groupLimit: options.maxReplicationGroups,
+    bpfObjectPath: options.bpfObject,
+    flush: options.flush,
+    keepOnStop: !options.detachOnStop,
+    log,
+  });
+  await starting;
 }
 
 async function check(file: string | undefined): Promise<void> {
@@ -131,4 +114,4 @@ function main(): void {
   }
 }
 
-if (require.main === module) main();
+main();

@@ -14,14 +14,17 @@ const LOOK_INTERVAL_MS = 1000;
 export class Health {
   readonly #implementation = new HealthImplementation();
   readonly #isReady: () => boolean;
+  readonly #services: readonly string[];
   readonly #timer: NodeJS.Timeout;
   #allowed = true;
   /** What READINESS_KEYS say now: watchers hear of changes only. */
   #shown: ServingStatus | undefined;
 
-  constructor(isReady: () => boolean) {
+  /** `services`: their full names. */
+  constructor(isReady: () => boolean, services: readonly string[] = SERVICE_KEYS) {
     this.#isReady = isReady;
-    this.#set(SERVICE_KEYS, 'SERVING');
+    this.#services = services;
+    this.#set(services, 'SERVING');
     this.#look();
     this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS).unref();
   }
@@ -40,7 +43,7 @@ export class Health {
   stop(): void {
     clearInterval(this.#timer);
     this.setServing(false);
-    this.#set(SERVICE_KEYS, 'NOT_SERVING');
+    this.#set(this.#services, 'NOT_SERVING');
   }
 
   #look(): void {

@@ -3,6 +3,7 @@
  */
 import { xmcast } from '#proto';
 
+import type { DataplaneLink } from '../dataplane/api';
 import { formatIpv4, formatPrefix, type Ipv4 } from '../protocol/packet/address';
 import type { IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { QuerierSnapshot } from '../protocol/igmp/router/api';
@@ -50,7 +51,12 @@ export function statusMessage(state: StatusState): xmcast.v1.GetStatusResponse.$
     membershipBudgetLimit: state.membershipBudget.limit,
     ...(state.takeover === undefined ? {} : { takeover: takeoverMessage(state.takeover) }),
     repairs: Object.fromEntries([...state.repairs].map(([kind, count]) => [kind, toWire(count)])),
+    ...(state.dataplane === undefined ? {} : { dataplaneLink: linkMessage(state.dataplane) }),
   };
+}
+
+function linkMessage({ target, isUp, sinceMs, problem, connects, puntsLost }: DataplaneLink): xmcast.v1.DataplaneLink.$Properties {
+  return { target, up: isUp, since: toWireTime(sinceMs), problem, connects, puntsLost: toWire(puntsLost) };
 }
 
 export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Properties {

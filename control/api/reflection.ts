@@ -13,12 +13,14 @@ type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];
 /** FileDescriptorSet { repeated FileDescriptorProto file = 1; }, length-delimited. */
 const FILE_TAG = (1 << 3) | 2;
 
-export function addReflection(server: Server): void {
+/** `services`: the full names of those that are listed. */
+export function addReflection(
+  server: Server,
+  services: readonly string[] = [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME],
+): void {
   // Its type asks for what proto-loader makes; the service reads nothing but `fileDescriptorProtos`.
   const schema = { xmcast: { fileDescriptorProtos: splitDescriptorSet(readSchema()) } };
-  new ReflectionService(schema as unknown as PackageDefinition, {
-    services: [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME],
-  }).addToServer(server);
+  new ReflectionService(schema as unknown as PackageDefinition, { services: [...services] }).addToServer(server);
 }
 
 /** The serialized file descriptors of a serialized FileDescriptorSet. */

@@ -2,7 +2,7 @@
  * What the API, the metrics and through them the CLI can see of a running router: a read-only view that daemon.ts provides.
  * Plain data, taken at the moment of the call from memory: no call here may block or read a BPF map.
  */
-import type { PortMode } from '../dataplane/api';
+import type { DataplaneLink, PortMode } from '../dataplane/api';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
 import type { HostFilter, IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { MembershipSnapshot, QuerierSnapshot } from '../protocol/igmp/router/api';
@@ -136,6 +136,8 @@ export interface StatusState {
   readonly takeover: TakeoverState | undefined;
   /** What somebody else had changed in the kernel and was put right, by kind. */
   readonly repairs: ReadonlyMap<string, bigint>;
+  /** Of a data plane in another process; left out in one process. */
+  readonly dataplane?: DataplaneLink | undefined;
   /** Things an operator should look at, one sentence each. */
   readonly conditions: readonly string[];
 }

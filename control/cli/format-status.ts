@@ -25,6 +25,7 @@ export function formatStatus(status: xmcast.v1.GetStatusResponse.$Properties, no
     ...repaired(status.repairs),
     ['Outgoing sets', used(status.replicationGroupsUsed, status.replicationGroupsLimit)],
   ];
+  if (status.dataplaneLink !== null && status.dataplaneLink !== undefined) pairs.push(['Data plane', dataplane(status.dataplaneLink, nowMs)]);
   const conditions = (status.conditions ?? []).map((condition) => `  ! ${printable(condition)}\n`);
   return renderPairs(pairs) + (conditions.length === 0 ? '' : `Conditions:\n${conditions.join('')}`);
 }
@@ -45,4 +46,10 @@ function repaired(repairs: xmcast.v1.GetStatusResponse.$Properties['repairs']): 
 
 function used(count: number | null | undefined, limit: number | null | undefined): string {
   return `${formatCount(BigInt(count ?? 0))} of ${formatCount(BigInt(limit ?? 0))}`;
+}
+
+function dataplane({ target, up, since, puntsLost }: xmcast.v1.DataplaneLink.$Properties, nowMs: number): string {
+  const lost = fromWire(puntsLost);
+  const duration = formatDuration(Math.max(0, nowMs - (fromWireTime(since) ?? nowMs)));
+  return `${target ?? ''}, ${up === true ? 'up' : 'not reachable'} for ${duration}${lost > 0n ? `, ${formatCount(lost)} punts lost` : ''}`;
 }

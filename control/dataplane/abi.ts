@@ -5,7 +5,7 @@
 import type { BtfLayout } from '#bindings';
 import type { RouteKey } from '../mrib/route';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
-import { PUNT_CLASSES } from './api';
+import { PUNT_CLASSES, ROUTE_COUNTER_FIELDS } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
 import { Layout, LITTLE_ENDIAN, mismatch, WORD_BYTES, WordReader } from './layout';
 
@@ -272,6 +272,22 @@ export class Abi {
       wrongInterface: read('wrong_interface'),
       ttlDrops: this.#routeFaults.read(faults, index, 'ttl_drops'),
     };
+  }
+
+  /** Where readRouteCounters() finds each of ROUTE_COUNTER_FIELDS: in the words or in the faults, and which of a route's. */
+  get routeCounterPlaces(): readonly { readonly isFault: boolean; readonly word: number }[] {
+    const faults: Readonly<Record<string, string>> = { redirectErrors: 'redirect_errors', ttlDrops: 'ttl_drops' };
+    const words: Readonly<Record<string, string>> = { copies: 'sent', copyBytes: 'sent_bytes', wrongInterface: 'wrong_interface' };
+    return ROUTE_COUNTER_FIELDS.map((field) => {
+      const fault = faults[field];
+      return fault === undefined
+        ? { isFault: false, word: this.#routeCounters.word(words[field] ?? field) }
+        : { isFault: true, word: this.#routeFaults.word(fault) };
+    });
+  }
+
+  get routeFaultWords(): number {
+    return this.#routeFaults.words;
   }
 
   get vportCounterWords(): number {

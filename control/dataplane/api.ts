@@ -146,6 +146,22 @@ export interface DataplaneUsage {
   readonly groupLimit: number;
 }
 
+/** The way to a data plane in another process. */
+export interface DataplaneLink {
+  /** "unix:///run/xmcast/dataplane.sock" */
+  readonly target: string;
+  /** It takes what it is told, and what is installed there is what is wanted. */
+  readonly isUp: boolean;
+  /** Wall clock: since when it is as it is. */
+  readonly sinceMs: number;
+  /** Why it is not up, without a full stop; "" when it is. */
+  readonly problem: string;
+  /** Times it came up. */
+  readonly connects: number;
+  /** Packets for the controller that were lost on the way, since the data plane started. */
+  readonly puntsLost: bigint;
+}
+
 export interface Dataplane {
   /** Names of the drop reasons, by their numbers. */
   readonly dropReasons: readonly string[];
@@ -154,6 +170,10 @@ export interface Dataplane {
   readonly repairs: ReadonlyMap<RepairKind, bigint>;
   /** undefined: it began with nothing. */
   readonly takenOver: TakenOver | undefined;
+  /** undefined: the data plane is in this process. */
+  readonly link: DataplaneLink | undefined;
+  /** applyRoutes() is not to be called now, what is to be written waits: it says so itself (onReady) when that is over. */
+  readonly isBusy: boolean;
   /** Attaches the forwarder, or applies what has changed of a port. Rejects with XmcastError; the port is then detached. */
   setPort(port: PortSpec): Promise<PortAttachment>;
   /** Idempotent; also when the device is gone already. */
@@ -162,10 +182,11 @@ export interface Dataplane {
   setPolicers(policers: Readonly<Record<PuntClass, PolicerSettings>>): void;
   /**
    * Writes the changes in order, synchronously: meant for some hundreds. Each is atomic: packets see the old route or the new one. Where
-   * one route changes several times only the last may be written. Returns those that were refused.
+   * one route changes several times only the last may be written. Returns those that were refused; undefined when that is not known yet:
+   * onApplied then tells.
    */
-  applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[];
-  /** When this route was installed, by nameOf(); a change of it does not count. undefined while it is not there. */
+  applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[] | undefined;
+  /** When this route was installed, by nameOf(); a change of it does not count. undefined while it is not there, or not known to be. */
   installedAtMs(name: string): number | undefined;
   /** Reads every counter, off the event loop. */
   readCounters(): Promise<CounterSnapshot>;
@@ -183,4 +204,53 @@ export interface Dataplane {
   verify(): Promise<Verification>;
   /** Detaches everything and removes every pin; with `keep` it goes on forwarding, for a later controller to take over. Idempotent. */
   close(options?: { readonly keep: boolean }): Promise<void>;
+}
+
+/** What a data plane says by itself. */
+export interface DataplaneEvents {
+  /** In order of arrival. */
+  readonly onPunts: (punts: readonly Punt[]) => void;
+  /** There is room that there was not before: routes that were refused may be tried again. */
+  readonly onRoom: () => void;
+  /** Something went wrong that forwarding survives: one sentence. */
+  readonly onTrouble: (message: string) => void;
+  /** What came of changes that applyRoutes() could not say at once, without those that a later one has overtaken. */
+  readonly onApplied: (changes: readonly RouteChange[], refused: readonly RouteProblem[]) => void;
+  /** isBusy is over. */
+  readonly onReady: () => void;
+  /** The link has come up (again): every port is to be set once more, since the data plane may be another one. */
+  readonly onLinkUp: () => void;
+}
+
+export interface InstalledRoute {
+  readonly route: WantedRoute;
+  readonly installedAtMs: number;
+}
+
+/** The order of the columns of a CounterPiece. */
+export const ROUTE_COUNTER_FIELDS = [
+  'packets', 'bytes', 'expected', 'copies', 'copyBytes', 'failed', 'dropped', 'redirectErrors', 'wrongInterface', 'ttlDrops',
+] as const satisfies readonly (keyof RouteCounters)[];
+
+/** Counters of some routes: the n-th value of each column is of the n-th key. */
+export interface CounterColumns {
+  readonly keys: readonly RouteKey[];
+  /** In the order of ROUTE_COUNTER_FIELDS. */
+  readonly columns: readonly BigUint64Array[];
+}
+
+export interface LocalCounterSnapshot extends CounterSnapshot {
+  /** Routes of which any counter has changed since `earlier` was read; undefined: all. In pieces, as activeSince(). */
+  changedSince(earlier: LocalCounterSnapshot | undefined): Iterable<CounterColumns>;
+}
+
+/** A data plane in this process: it knows at once what came of a write, and what is installed. */
+export interface LocalDataplane extends Dataplane {
+  readonly maxVport: VportId;
+  applyRoutes(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[];
+  readCounters(): Promise<LocalCounterSnapshot>;
+  /** By nameOf(). */
+  installedRoute(name: string): InstalledRoute | undefined;
+  /** Follows what is installed and removed while it is walked. */
+  installedRoutes(): Iterable<InstalledRoute>;
 }

@@ -9,7 +9,8 @@ import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { Abi } from './abi';
 import { adopt } from './adopt';
 import type {
-  CounterSnapshot, Dataplane, DataplaneUsage, PolicerSettings, PortAttachment, PortSpec, Punt, PuntClass, RepairKind, RouteProblem, TakenOver, Verification,
+  DataplaneEvents, DataplaneUsage, InstalledRoute, LocalCounterSnapshot, LocalDataplane, PolicerSettings, PortAttachment, PortSpec, Punt,
+  PuntClass, RepairKind, RouteProblem, TakenOver, Verification,
 } from './api';
 import { CounterSlots } from './counter-slots';
 import { BpfCounterSnapshot } from './counter-snapshot';
@@ -40,11 +41,9 @@ export interface BpfDataplaneOptions {
   readonly policers: Readonly<Record<PuntClass, PolicerSettings>>;
   /** Begin with nothing, whatever a controller before has left. Default false. */
   readonly flush?: boolean;
-  readonly onPunts: (punts: readonly Punt[]) => void;
-  /** Something went wrong that forwarding survives: one sentence. */
-  readonly onTrouble: (message: string) => void;
-  /** There is room that there was not before: routes that were refused may be tried again. */
-  readonly onRoom?: () => void;
+  readonly onPunts: DataplaneEvents['onPunts'];
+  readonly onTrouble: DataplaneEvents['onTrouble'];
+  readonly onRoom?: DataplaneEvents['onRoom'];
   readonly nowMs: () => number;
 }
 
@@ -58,9 +57,11 @@ interface Parts {
   readonly replication: Replication;
 }
 
-export class BpfDataplane implements Dataplane {
+export class BpfDataplane implements LocalDataplane {
   readonly dropReasons: readonly string[];
   readonly repairs = new Map<RepairKind, bigint>();
+  readonly link = undefined;
+  readonly isBusy = false;
   readonly #options: BpfDataplaneOptions;
   readonly #forwarder: Forwarder;
   readonly #abi: Abi;
@@ -152,6 +153,10 @@ export class BpfDataplane implements Dataplane {
     return { routes: this.#routes.size, routeLimit: this.#options.routeLimit, groups: this.#replication.pool.used, groupLimit: this.#replication.pool.limit };
   }
 
+  get maxVport(): VportId {
+    return this.#abi.maxVports - 1;
+  }
+
   async setPort(port: PortSpec): Promise<PortAttachment> {
     if (port.vport < 1 || port.vport >= this.#abi.maxVports) throw new RangeError(`vport ${port.vport} is not within 1 to ${this.#abi.maxVports - 1}`);
     this.#highestVport = Math.max(this.#highestVport, port.vport);
@@ -178,7 +183,15 @@ export class BpfDataplane implements Dataplane {
     return this.#routes.entry(name)?.installedAtMs;
   }
 
-  async readCounters(): Promise<CounterSnapshot> {
+  installedRoute(name: string): InstalledRoute | undefined {
+    return this.#routes.entry(name);
+  }
+
+  *installedRoutes(): Iterable<InstalledRoute> {
+    for (const [, entry] of this.#routes.entries()) yield entry;
+  }
+
+  async readCounters(): Promise<LocalCounterSnapshot> {
     this.#handover.settle(this.#options.nowMs());
     const { serial } = this.#routes;
     const words = await this.#counters.read(this.#slots.span, this.#highestVport + 1);
@@ -196,9 +209,15 @@ export class BpfDataplane implements Dataplane {
   resend(punt: Punt, { source, group }: RouteKey): Promise<void> {
     const ingressIfindex = this.#ports.ifindexOf(punt.vport);
     if (ingressIfindex === undefined || this.#closed) return Promise.resolve();
-    const recent = this.#recentFlows.lookup(this.#abi.noRouteKey(source, group, punt.vport));
-    if (recent !== undefined && this.#abi.readRecent(recent).packets > 0n) return Promise.resolve();
+    const later = [this.#abi.noRouteKey(source, group, punt.vport), this.#abi.newSourceKey(source, group, punt.vport)];
+    if (later.some((key) => this.#hasSeen(key))) return Promise.resolve();
     return this.#resender.runAsync({ data: punt.frame, ingressIfindex }).then(() => undefined);
+  }
+
+  /** Packets that were lost after the one that asked, or that (*,G) has forwarded since. */
+  #hasSeen(flowKey: Uint8Array): boolean {
+    const recent = this.#recentFlows.lookup(flowKey);
+    return recent !== undefined && this.#abi.readRecent(recent).packets > 0n;
   }
 
   transmit(vport: VportId, frame: Uint8Array): string | undefined {

@@ -98,10 +98,15 @@ export class Handover {
     }
   }
 
+  /** Whether corrected() corrects anything. */
+  hasMoved(counter: number): boolean {
+    return (this.#moved[counter * ROW] ?? 0n) !== 0n;
+  }
+
   /** What a route has counted, with what it took or without what it gave. */
   corrected({ route, counter }: RouteEntry, counted: RouteCounters): RouteCounters {
     const first = counter * ROW;
-    if ((this.#moved[first] ?? 0n) === 0n) return counted;
+    if (!this.hasMoved(counter)) return counted;
     const result = { ...counted };
     for (const [i, field] of FIELDS.entries()) {
       const moved = this.#moved[first + i] ?? 0n;

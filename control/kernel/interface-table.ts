@@ -8,7 +8,7 @@ import type { AddressRecord } from './netlink/address';
 import { AF_UNSPEC, NLM_F_APPEND } from './netlink/constants';
 import type { KernelFact } from './netlink/decode';
 import type { LinkRecord } from './netlink/link';
-import { RouteTable, type KernelRoute } from './route-table';
+import { RouteTable, type KernelRoute, type UnicastChoice } from './route-table';
 
 export type { KernelRoute } from './route-table';
 
@@ -69,6 +69,10 @@ export class InterfaceTable {
 
   lookupRoute(address: Ipv4): KernelRoute | undefined {
     return this.#routes.lookup(address);
+  }
+
+  routeChoices(): Iterable<UnicastChoice> {
+    return this.#routes.choices();
   }
 
   /** `origin` 'dump': the fact stands in kernel order among others of its kind. */

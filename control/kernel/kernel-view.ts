@@ -12,7 +12,7 @@ import { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_LINK } from './netlink
 import { decodeDatagram, type DecodedMessage, type KernelFact } from './netlink/decode';
 import { encodeLinkDump } from './netlink/link';
 import { encodeRouteDump } from './netlink/route';
-import type { KernelRoute } from './route-table';
+import type { KernelRoute, UnicastChoice } from './route-table';
 import { ALL_PARTS, TableDump, type DumpPart } from './table-dump';
 
 /** What this view needs of the NetlinkSocket of the bindings. */
@@ -65,6 +65,9 @@ const LONGEST_BACKOFF_MS = 60_000;
 
 /** Results of a non-blocking read that mean "nothing now". */
 const HARMLESS_CODES: ReadonlySet<string> = new Set(['EINTR', 'EAGAIN', 'EWOULDBLOCK']);
+
+/** Where a router hears of interfaces, addresses and unicast routes. */
+export type LinkSource = Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges' | 'close'>;
 
 export class KernelView {
   readonly #options: KernelViewOptions;
@@ -146,6 +149,11 @@ export class KernelView {
 
   lookupRoute(address: Ipv4): KernelRoute | undefined {
     return this.#table.lookupRoute(address);
+  }
+
+  /** For every prefix of the main table. */
+  routeChoices(): Iterable<UnicastChoice> {
+    return this.#table.routeChoices();
   }
 
   /** No listener is called after this. A start() under way is rejected. */

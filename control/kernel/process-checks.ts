@@ -33,6 +33,15 @@ export function missingCapabilities(readStatus: () => string = readOwnStatus): s
   return NEEDED.filter(({ anyOf }) => !anyOf.some(has)).map(({ name }) => name);
 }
 
+/** Throws XM_PRIVILEGE when this process cannot run the forwarder. */
+export function requirePrivileges(): void {
+  const missing = missingCapabilities();
+  if (missing.length === 0) return;
+  throw new XmcastError('XM_PRIVILEGE', `start the forwarder: this process lacks ${missing.join(', ')}`, {
+    hint: 'Run it as root, or give the service these capabilities (AmbientCapabilities= in its unit).',
+  });
+}
+
 function readOwnStatus(): string {
   try {
     return readFileSync('/proc/self/status', 'utf8');

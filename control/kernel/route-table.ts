@@ -13,7 +13,7 @@ import {
   RTN_UNREACHABLE,
   RT_TABLE_MAIN,
 } from './netlink/constants';
-import type { RouteRecord } from './netlink/route';
+import type { RouteHop, RouteRecord } from './netlink/route';
 
 /** What a look-up found. */
 export interface KernelRoute {
@@ -21,6 +21,14 @@ export interface KernelRoute {
   /** undefined: the address is on the link. */
   readonly gateway: Ipv4 | undefined;
   readonly prefixLength: number;
+}
+
+/** What packets to one prefix do. */
+export interface UnicastChoice {
+  readonly network: Ipv4;
+  readonly length: number;
+  /** undefined: they are rejected. */
+  readonly hop: RouteHop | undefined;
 }
 
 /** Routes of one prefix: lowest metric first, of equal metric in kernel order. Lists are replaced, never changed in place. */
@@ -51,6 +59,16 @@ export class RouteTable {
       return best.type === RTN_UNICAST && hop ? { ifindex: hop.ifindex, gateway: hop.gateway, prefixLength: length } : undefined;
     }
     return undefined;
+  }
+
+  /** The kernel's choice for each prefix; without a hop packets to it are rejected. */
+  *choices(): Iterable<UnicastChoice> {
+    for (const [length, networks] of this.#byLength) {
+      for (const [network, [best]] of networks) {
+        const hop = best?.type === RTN_UNICAST ? best.hops[0] : undefined;
+        if (best !== undefined) yield { network, length, hop };
+      }
+    }
   }
 
   /**

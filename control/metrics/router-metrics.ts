@@ -3,7 +3,7 @@
  * the two. Flows have a file of their own.
  */
 import type { InterfaceState, StateSource, StatusState, TakeoverState } from '../api/state-source';
-import { REPAIR_KINDS } from '../dataplane/api';
+import { REPAIR_KINDS, type DataplaneLink } from '../dataplane/api';
 
 import { familyHeader, type Labels, labelText, type MetricFamily, sampleLine, type SampleValue } from './text';
 
@@ -67,6 +67,11 @@ function takeoverGauge(name: string, help: string, value: (state: TakeoverState)
   return gauge(name, help, ({ takeover }) => (takeover === undefined ? 0 : value(takeover)));
 }
 
+/** Only where the data plane is another process. */
+function ofLink(name: string, type: MetricFamily['type'], help: string, valueOf: (link: DataplaneLink) => number | bigint): RouterFamily {
+  return { name, type, help, samples: ({ status: { dataplane } }) => (dataplane === undefined ? [] : [[{ target: dataplane.target }, valueOf(dataplane)]]) };
+}
+
 function flag(value: boolean): number {
   return value ? 1 : 0;
 }
@@ -119,6 +124,9 @@ const STATUS_FAMILIES: readonly RouterFamily[] = [
     help: 'What somebody else had changed in the kernel and was put right.',
     samples: ({ status }) => REPAIR_KINDS.map((kind): Sample => [{ kind }, status.repairs.get(kind) ?? 0n]),
   },
+  ofLink('xmcast_dataplane_up', 'gauge', '1 while the data plane can be reached and has what it should have.', ({ isUp }) => flag(isUp)),
+  ofLink('xmcast_dataplane_connects_total', 'counter', 'Times the data plane came within reach.', ({ connects }) => connects),
+  ofLink('xmcast_dataplane_punts_lost_total', 'counter', 'Packets for the controller that were lost between the two processes.', ({ puntsLost }) => puntsLost),
   { name: 'xmcast_flows', type: 'gauge', help: 'Routes with counters.', samples: (view) => [[{}, view.flows]] },
 ];
 

@@ -2,6 +2,7 @@
  * Reads all counters at an interval and on demand, one read at a time, and keeps the newest two for rates. Interprets nothing.
  */
 import { NO_COUNTERS, type CounterSnapshot, type Dataplane, type RouteCounters } from '../dataplane/api';
+import { XmcastError } from '../errors';
 import type { Clock } from '../kernel/clock';
 import type { Log } from '../log';
 
@@ -56,7 +57,7 @@ export class CounterPoll {
   start(intervalMs: number): void {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
-      this.refresh().catch((error: unknown) => this.#log.error({ err: error }, 'read the counters from the kernel'));
+      this.refresh().catch((error: unknown) => this.#complain(error));
     }, intervalMs);
   }
 
@@ -82,6 +83,12 @@ export class CounterPoll {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#running?.catch(() => undefined);
+  }
+
+  #complain(error: unknown): void {
+    // Of a data plane that cannot be reached its link has told already.
+    if (error instanceof XmcastError && error.code === 'XM_DATAPLANE') return;
+    this.#log.error({ err: error }, 'read the counters from the kernel');
   }
 
   async #read(): Promise<void> {

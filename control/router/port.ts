@@ -140,6 +140,11 @@ export class Port {
     if (this.#problem !== undefined && this.#link !== undefined) void this.setLink(this.#link);
   }
 
+  /** The forwarder may have been started anew. */
+  attachAgain(): void {
+    if (this.#link !== undefined) void this.setLink(this.#link);
+  }
+
   receive(packet: ReceivedIgmp): void {
     if (this.host !== undefined) return this.inputToHost({ kind: 'received', packet });
     if (this.#igmp === undefined) this.dropped.add('interface_down');

@@ -5,7 +5,7 @@
  * meanwhile do not wait for them, except for what waits of their own groups, which is written first. A long list has to be taken into the
  * queue first, also piece by piece; as long as that takes everything lines up behind it, so that the later change of a route wins.
  */
-import type { Dataplane } from '../dataplane/api';
+import type { Dataplane, RouteProblem } from '../dataplane/api';
 import { isRange, nameOf } from '../mrib/route';
 import type { RouteChange, RouteKey } from '../mrib/route';
 import { formatIpv4 } from '../protocol/packet/address';
@@ -98,6 +98,18 @@ export class RouteSync {
     if (changes.length > 0) this.#submit(changes, nowMs);
   }
 
+  /** The data plane takes routes again. */
+  ready(): void {
+    if (!this.#closed) this.#planTurn();
+  }
+
+  /** What came of changes that the data plane could not tell of at once. */
+  applied(changes: readonly RouteChange[], refused: readonly RouteProblem[]): void {
+    if (refused.length === 0 && this.#refusals.size === 0) return;
+    const problems = new Map(refused.map((found) => [nameOf(found), found.problem]));
+    for (const change of changes) this.#note(change, problems.get(nameOf(keyOf(change))));
+  }
+
   /** What waits is not written any more. Idempotent. */
   close(): void {
     this.#closed = true;
@@ -110,16 +122,18 @@ export class RouteSync {
   #submit(changes: readonly RouteChange[], nowMs: number): void {
     const groups = this.#queue.length === 0 ? [] : [...new Set(changes.map((change) => keyOf(change).group))];
     const waiting = groups.reduce((sum, group) => sum + this.#queue.weightOfGroup(group), 0);
+    const isPossible = !this.#options.dataplane.isBusy;
     // A range that waits is not found by its group: another change of it lines up.
-    const isSmall = weigh(changes) + waiting <= SLICE_WEIGHT && !changes.some((change) => isRange(keyOf(change)) && this.#queue.has(keyOf(change)));
+    const isSmall = isPossible && weigh(changes) + waiting <= SLICE_WEIGHT && !changes.some((change) => isRange(keyOf(change)) && this.#queue.has(keyOf(change)));
     if (isSmall && waiting === 0) return this.#write(changes, nowMs);
     for (const change of changes) this.#queue.add(change);
     if (isSmall) this.#write(groups.flatMap((group) => this.#queue.takeGroup(group)), nowMs);
     this.#planTurn();
   }
 
+  /** There is nothing that could be done now. */
   get #idle(): boolean {
-    return this.#lists.length === 0 && this.#queue.length === 0;
+    return this.#lists.length === 0 && (this.#queue.length === 0 || this.#options.dataplane.isBusy);
   }
 
   #planTurn(): void {
@@ -149,9 +163,7 @@ export class RouteSync {
 
   #write(changes: readonly RouteChange[], nowMs: number): void {
     const refused = this.#options.dataplane.applyRoutes(changes, nowMs);
-    if (refused.length === 0 && this.#refusals.size === 0) return;
-    const problems = new Map(refused.map((found) => [nameOf(found), found.problem]));
-    for (const change of changes) this.#note(change, problems.get(nameOf(keyOf(change))));
+    if (refused !== undefined) this.applied(changes, refused);
   }
 
   #note(change: RouteChange, problem: string | undefined): void {

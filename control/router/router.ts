@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../config/settings';
-import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
+import type { CounterSnapshot, Dataplane, Punt, RouteProblem } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
@@ -202,6 +202,22 @@ export class Router {
   /** What a controller before this one had installed and nobody has asked for since. */
   get unclaimed(): Unclaimed {
     return this.#takeover.unclaimed;
+  }
+
+  /** What came of routes that the data plane could not tell of at once. */
+  routesApplied(changes: readonly RouteChange[], refused: readonly RouteProblem[]): void {
+    if (!this.#closed) this.routes.applied(changes, refused);
+  }
+
+  /** The data plane takes routes again. */
+  dataplaneReady(): void {
+    this.routes.ready();
+  }
+
+  /** The data plane can be reached (again), and may have been started anew. */
+  dataplaneLinkUp(): void {
+    if (this.#closed) return;
+    for (const port of this.ports) port.attachAgain();
   }
 
   /** `keep`: what is forwarded goes on being so, and upstreams go on sending it. */

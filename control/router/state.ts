@@ -1,7 +1,7 @@
 /**
  * The running router as the API and the metrics see it: reads what the parts hold in memory, changes nothing.
  */
-import type { Dataplane, RouteCounters, VportCounters } from '../dataplane/api';
+import type { Dataplane, DataplaneLink, RouteCounters, VportCounters } from '../dataplane/api';
 import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
 import type { FlowState, InterfaceState, MembershipState, ReportState, RouteState, StateSource, StatusState, TakeoverState } from '../api/state-source';
 import type { Clock } from '../kernel/clock';
@@ -13,6 +13,8 @@ import type { Router } from './router';
 const NO_ROUTE_COUNTERS: RouteCounters = {
   packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n, redirectErrors: 0n, wrongInterface: 0n, ttlDrops: 0n,
 };
+
+const UNCONFIRMED = 'sent to the data plane, which has not answered yet';
 
 export interface RouterStateOptions {
   readonly router: Router;
@@ -36,7 +38,8 @@ export class RouterState implements StateSource {
     return {
       version,
       startedAtMs: this.#startedAtMs,
-      ready: !router.isTakingOver && router.ports.every((port) => port.problem === undefined),
+      ready: !router.isTakingOver && router.ports.every((port) => port.problem === undefined) && dataplane.link?.isUp !== false,
+      dataplane: dataplane.link,
       interfaces: { configured: router.ports.length, forwarding: router.ports.filter((port) => port.usable).length },
       memberships: router.ports.reduce((sum, port) => sum + (port.igmp?.membershipCount ?? 0), 0),
       membershipBudget: { used: router.budget.used, limit: router.budget.limit },
@@ -67,8 +70,9 @@ export class RouterState implements StateSource {
     const { router, dataplane, clock } = this.#options;
     const nowMs = clock.nowMs();
     return [...router.mrib.wantedRoutes()].map((route) => {
-      const problem = router.routes.problemOf(route);
-      const ageMs = nowMs - (dataplane.installedAtMs(nameOf(route)) ?? nowMs);
+      const installedAtMs = dataplane.installedAtMs(nameOf(route));
+      const problem = router.routes.problemOf(route) || (dataplane.link !== undefined && installedAtMs === undefined ? UNCONFIRMED : '');
+      const ageMs = nowMs - (installedAtMs ?? nowMs);
       return { ...keyOf(route), isStatic: router.mrib.isStatic(route), ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
     });
   }
@@ -171,8 +175,9 @@ export class RouterState implements StateSource {
   }
 
   #conditions(): readonly string[] {
-    const { router, clock } = this.#options;
+    const { router, clock, dataplane } = this.#options;
     const conditions = router.ports.flatMap((port) => [condition(port).problem, fallback(port)]).filter((problem) => problem !== '');
+    if (dataplane.link?.isUp === false) conditions.unshift(unreachable(dataplane.link));
     const refused = router.routes.problemCount;
     if (refused > 0) conditions.push(`${refused} routes are not installed: see "xmcastctl routes".`);
     const unrepaired = router.verification.problems.map((problem) => `${problem}.`);
@@ -190,6 +195,10 @@ function condition(port: Port): Pick<InterfaceState, 'status' | 'problem'> {
   if (!port.link.up) return { status: 'down', problem: `${port.name} is down.` };
   if (port.link.addresses.length === 0) return { status: 'no-address', problem: `${port.name} has no IPv4 address: no queries can be sent there.` };
   return { status: 'forwarding', problem: '' };
+}
+
+function unreachable({ sinceMs, problem }: DataplaneLink): string {
+  return `The data plane is not reachable since ${new Date(sinceMs).toISOString()}, and forwards by what it was told before: ${problem}.`;
 }
 
 /** What was chosen on purpose needs no attention. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { EXIT_TEXT } from '../../control/cli/failure';
 import { createProgram } from '../../control/cli/run';
 import { ERROR_CODES } from '../../control/errors';
-import { daemonCommand } from '../../control/main';
+import { daemonCommand } from '../../control/arguments';
 
 import { commandPage } from './command-page';
 import { configurationPage } from './configuration-page';

@@ -12,6 +12,7 @@ import type { Lab } from './lab';
 import type { ExitStatus, LabProcess } from './lab-process';
 import type { Namespace } from './namespace';
 import { inRepository } from './repository';
+import { openFolder, rolesAreSplit, startDataplane, unprivileged, type DataplaneHalf } from './split-roles';
 
 /** What the test decides; sockets and pins are the lab's. */
 export interface DaemonConfig {
@@ -27,36 +28,57 @@ export class Daemon {
   readonly socketPath: string;
   readonly pinPath: string;
   readonly client: ApiClient;
-  readonly process: LabProcess;
   /** From its start to the first answer of its API. */
   servedAfterMs = 0;
+  /** undefined: both halves are one process. */
+  readonly dataplane: DataplaneHalf | undefined;
   readonly #namespace: Namespace;
+  readonly #spawn: () => LabProcess;
+  #process: LabProcess;
 
-  private constructor(namespace: Namespace, files: DaemonFiles, process: LabProcess) {
+  private constructor(namespace: Namespace, files: DaemonFiles, spawn: () => LabProcess, dataplane: DataplaneHalf | undefined) {
     this.#namespace = namespace;
+    this.#spawn = spawn;
+    this.#process = spawn();
+    this.dataplane = dataplane;
     this.socketPath = files.socketPath;
     this.pinPath = files.pinPath;
-    this.process = process;
     this.client = new ApiClient({ target: `unix://${files.socketPath}`, timeoutMs: 5000 });
   }
 
   /** Resolves when every interface that exists is attached. Fails with the daemon's own words when it ends instead. */
   static async start(lab: Lab, namespace: Namespace, config: DaemonConfig, extra: readonly string[] = []): Promise<Daemon> {
     const files = writeConfig(lab, namespace, config);
-    const daemon = new Daemon(namespace, files, lab.spawn(namespace, [...daemonArguments(files), ...extra], { name: 'xmcastd' }));
-    const startedMs = performance.now();
+    const { command, dataplane } = rolesAreSplit() ? startSplit(lab, namespace, files, config) : { command: daemonArguments(files), dataplane: undefined };
+    const daemon = new Daemon(namespace, files, () => lab.spawn(namespace, [...command, ...extra], { name: 'xmcastd' }), dataplane);
     lab.onClose(() => daemon.client.close());
+    await daemon.ready();
+    return daemon;
+  }
+
+  /** Of two halves the controller. */
+  get process(): LabProcess {
+    return this.#process;
+  }
+
+  /** Once more with the same command line, after it has ended. */
+  async startAgain(): Promise<void> {
+    this.#process = this.#spawn();
+    await this.ready();
+  }
+
+  async ready(): Promise<void> {
+    const startedMs = performance.now();
     await eventually(
       async () => {
-        if (daemon.process.hasExited) return true;
-        const { ready } = await daemon.client.getStatus();
-        daemon.servedAfterMs ||= performance.now() - startedMs;
+        if (this.process.hasExited) return true;
+        const { ready } = await this.client.getStatus();
+        this.servedAfterMs ||= performance.now() - startedMs;
         return ready === true;
       },
-      { what: `xmcastd in ${namespace.label} is ready`, timeoutMs: START_TIMEOUT_MS, intervalMs: 50 },
+      { what: `xmcastd in ${this.#namespace.label} is ready`, timeoutMs: START_TIMEOUT_MS, intervalMs: 50 },
     );
-    if (daemon.process.hasExited) throw new Error(daemon.process.describeEnd());
-    return daemon;
+    if (this.process.hasExited) throw new Error(this.process.describeEnd());
   }
 
   /** For daemons that are expected to fail: resolves with how they ended. */
@@ -87,9 +109,25 @@ export class Daemon {
     return this.#namespace.run([process.execPath, '-e', scrape]);
   }
 
-  stop(): Promise<ExitStatus> {
-    return this.process.terminate({ graceMs: 10_000 });
+  /** Of two halves both: forwarding ends. */
+  async stop(): Promise<ExitStatus> {
+    const status = await this.process.terminate({ graceMs: 10_000 });
+    await this.dataplane?.process.terminate({ graceMs: 10_000 });
+    return status;
   }
+}
+
+/** The data plane is started, and the controller's command line returned. */
+function startSplit(lab: Lab, namespace: Namespace, files: DaemonFiles, config: DaemonConfig): { readonly command: readonly string[]; readonly dataplane: DataplaneHalf } {
+  const limits = (config['limits'] ?? {}) as { readonly routes?: number; readonly replication_groups?: number };
+  const dataplane = startDataplane(lab, namespace, {
+    socketPath: join(lab.directory, `${namespace.label}-dp.sock`),
+    pinPath: files.pinPath,
+    maxRoutes: limits.routes,
+    maxReplicationGroups: limits.replication_groups,
+  });
+  const target = ['--role', 'controller', '--dataplane', `unix://${dataplane.socketPath}`];
+  return { command: [...unprivileged(), ...daemonArguments(files), ...target], dataplane };
 }
 
 interface DaemonFiles {
@@ -101,7 +139,7 @@ interface DaemonFiles {
 function writeConfig(lab: Lab, namespace: Namespace, config: DaemonConfig): DaemonFiles {
   const files = {
     configPath: join(lab.directory, `${namespace.label}.yaml`),
-    socketPath: join(lab.directory, `${namespace.label}.sock`),
+    socketPath: join(rolesAreSplit() ? openFolder(lab, 'sockets') : lab.directory, `${namespace.label}.sock`),
     pinPath: `${BPFFS}/xmcast-${lab.id}-${namespace.label}`,
   };
   const { dataplane, interfaces, ...rest } = config;

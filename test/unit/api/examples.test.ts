@@ -34,8 +34,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function example(language: string): string {
-  const found = [...document.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))];
+/** Of the section that is called after the language. */
+function example(language: string, heading: string): string {
+  const section = document.split(`\n## From ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  const found = [...section.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))];
   expect(found).toHaveLength(1);
   return found[0]?.[1] ?? '';
 }
@@ -54,14 +56,14 @@ function run(program: string, file: string): Promise<string> {
 test('TypeScript: every flow, over several pages', async () => {
   state.flowStates = manyFlows(1200);
   const compilerOptions = { module: ModuleKind.CommonJS, target: ScriptTarget.ES2023, esModuleInterop: true };
-  writeFileSync(path.join(folder, 'example.js'), transpileModule(example('ts'), { compilerOptions }).outputText);
+  writeFileSync(path.join(folder, 'example.js'), transpileModule(example('ts', 'TypeScript'), { compilerOptions }).outputText);
   const lines = (await run(process.execPath, 'example.js')).trimEnd().split('\n');
   expect(lines).toHaveLength(1200);
   expect(lines[0]).toMatch(/^\S+ 239\.\S+ \d+ \d+$/);
 });
 
 test('Python: a value of the configuration, applied on trial and confirmed', async () => {
-  writeFileSync(path.join(folder, 'example.py'), example('python'));
+  writeFileSync(path.join(folder, 'example.py'), example('python', 'Python'));
   expect(await run('/usr/bin/python3', 'example.py')).toBe('interfaces[eth1].ttl_threshold 3 -> 9\nconfirmed 2\n');
   expect(bench.router.runs).toBe(9);
 });

@@ -32,6 +32,7 @@ export class FakeState implements StateSource {
     replicationGroups: { used: 1, limit: 1024 },
     takeover: undefined,
     repairs: new Map(),
+    dataplane: { target: 'unix:///run/dp.sock', isUp: true, sinceMs: 1_700_000_000_000, problem: '', connects: 2, puntsLost: 3n },
     conditions: [],
   };
   interfaceStates: InterfaceState[] = [];

@@ -1,6 +1,6 @@
 /** Counters of one read: words by slot, and objects only of what is asked for. */
-import { BpfCounterSnapshot } from '../../../control/dataplane/counter-snapshot';
-import { NO_COUNTERS } from '../../../control/dataplane/api';
+import { BpfCounterSnapshot, type SnapshotParts } from '../../../control/dataplane/counter-snapshot';
+import { NO_COUNTERS, ROUTE_COUNTER_FIELDS, type CounterColumns, type RouteCounters } from '../../../control/dataplane/api';
 import { routeName } from '../../../control/mrib/route';
 import type { RouteEntry } from '../../../control/dataplane/routes';
 import { abi, btf, entry } from './fakes';
@@ -40,11 +40,13 @@ class Table {
   }
 }
 
-function snapshot(routes: Table, routeWords: BigUint64Array, serial = Infinity): BpfCounterSnapshot {
+const UNMOVED: SnapshotParts['handover'] = { corrected: (_entry, counted) => counted, hasMoved: () => false };
+
+function snapshot(routes: Table, routeWords: BigUint64Array, serial = Infinity, handover = UNMOVED): BpfCounterSnapshot {
   const vportWords = new BigUint64Array(2 * abi.vportCounterWords).fill(7n);
   const slots = routeWords.length / WORDS;
   const faultWords = BigUint64Array.from({ length: slots * FAULTS.length }, (_, at) => 100n + BigInt(at));
-  return new BpfCounterSnapshot({ abi, routes, handover: { corrected: (_entry, counted) => counted }, serial, routeWords, faultWords, vportWords });
+  return new BpfCounterSnapshot({ abi, routes, handover, serial, routeWords, faultWords, vportWords });
 }
 
 const nameOf = ({ route }: RouteEntry): string => routeName(route.source, route.group);
@@ -101,4 +103,32 @@ test('thousands of active routes come in pieces', () => {
   const byCounter = { entry: () => undefined, entries: () => [][Symbol.iterator](), entryOfCounter: (i: number) => entries[i] } as unknown as Table;
   const pieces = [...snapshot(byCounter, words(...entries.map(() => 1))).activeSince(NO_COUNTERS)];
   expect(pieces.map(({ length }) => length)).toEqual([1024, 1024, 452]);
+});
+
+describe('what has changed, in columns', () => {
+  const rows = (pieces: Iterable<CounterColumns>): Map<string, (bigint | undefined)[]> =>
+    new Map([...pieces].flatMap(({ keys, columns }) => keys.map((key, i) => [routeName(key.source, key.group), columns.map((column) => column[i])])));
+  const read = (one: BpfCounterSnapshot, route: RouteEntry): (bigint | undefined)[] => ROUTE_COUNTER_FIELDS.map((field) => one.route(nameOf(route))?.[field]);
+
+  test('at first all routes, each with the counters that it is asked for one by one', () => {
+    const now = snapshot(new Table().add(A, B, C), words(5, 2n ** 40n + 1n, 9));
+    expect(rows(now.changedSince(undefined))).toEqual(new Map([A, B, C].map((one) => [nameOf(one), read(now, one)])));
+  });
+
+  test('then those of which any word has, and those that are new', () => {
+    const table = new Table().add(A, B);
+    const earlier = snapshot(table, words(5, 7));
+    const later = words(5, 7);
+    later[WORDS + WORDS - 1] = 99n;
+    expect([...rows(snapshot(table, later).changedSince(earlier)).keys()]).toEqual([nameOf(B)]);
+    expect([...rows(snapshot(table, words(5, 7)).changedSince(earlier)).keys()]).toEqual([]);
+    const fresh = snapshot(table.add({ ...C, serial: 50 }), words(5, 7, 3), 60);
+    expect([...rows(fresh.changedSince(snapshot(table, words(5, 7), 40))).keys()]).toEqual([nameOf(C)]);
+  });
+
+  test('with what was moved between (*,G) and (S,G)', () => {
+    const moved = { corrected: (_: RouteEntry, counted: RouteCounters) => ({ ...counted, packets: counted.packets + 100n }), hasMoved: (counter: number) => counter === A.counter };
+    const now = snapshot(new Table().add(A, B), words(5, 7), Infinity, moved);
+    expect([...rows(now.changedSince(undefined)).values()].map(([packets]) => packets)).toEqual([105n, 7n]);
+  });
 });

@@ -1,6 +1,6 @@
 /** The outside of the router for its unit tests: a data plane that only remembers, a kernel whose links a test sets. */
 import { pino } from 'pino';
-import type { CounterSnapshot, Dataplane, PortAttachment, PortSpec, Punt, RepairKind, RouteCounters, RouteProblem, TakenOver, Verification } from '../../../control/dataplane/api';
+import type { CounterSnapshot, Dataplane, DataplaneLink, PortAttachment, PortSpec, Punt, RepairKind, RouteCounters, RouteProblem, TakenOver, Verification } from '../../../control/dataplane/api';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
 import type { KernelChange, LinkState } from '../../../control/kernel/interface-table';
 import { nameOf, type RouteChange, type VportId, type WantedRoute } from '../../../control/mrib/route';
@@ -24,6 +24,8 @@ export class FakeDataplane implements Dataplane {
   readonly dropReasons = ['no_route'];
   readonly repairs = new Map<RepairKind, bigint>();
   takenOver: TakenOver | undefined;
+  link: DataplaneLink | undefined;
+  isBusy = false;
   readonly ports = new Map<VportId, PortSpec>();
   readonly routes = new Map<string, WantedRoute>();
   readonly sent: { readonly vport: VportId; readonly frame: Uint8Array }[] = [];

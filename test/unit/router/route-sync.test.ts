@@ -156,3 +156,51 @@ test('after close nothing is written', () => {
   jest.runAllTimers();
   expect(dataplane.calls).toEqual([]);
 });
+
+describe('a data plane that answers later', () => {
+  class LateDataplane extends SlowDataplane {
+    override applyRoutes(changes: readonly RouteChange[]): never {
+      super.applyRoutes(changes);
+      return undefined as never;
+    }
+  }
+
+  function late() {
+    const dataplane = new LateDataplane();
+    dataplane.limit = Infinity;
+    const sync = new RouteSync({ dataplane, log: quiet, nowMs: () => dataplane.nowMs, onWritten: () => undefined });
+    return { dataplane, sync };
+  }
+  const problem = (source: number): RouteProblem => ({ source, group: 1, problem: 'full' });
+
+  test('what it refuses is known when it says so, is counted once, and is tried again', () => {
+    const { dataplane, sync } = late();
+    sync.apply([set(1), set(2)], 0);
+    expect([sync.problemCount, sync.refused]).toEqual([0, 0n]);
+    for (let i = 0; i < 3; i++) {
+      sync.applied([set(1), set(2)], [problem(2)]);
+      sync.retry(0);
+    }
+    expect([sync.problemOf({ source: 1, group: 1 }), sync.problemOf({ source: 2, group: 1 }), sync.refused]).toEqual(['', 'full', 1n]);
+    expect(dataplane.calls).toEqual([2, 1, 1, 1]);
+    sync.applied([set(2)], []);
+    expect(sync.problemCount).toBe(0);
+  });
+
+  test('while it takes none, changes wait and the later one of a route is the one that is written', () => {
+    jest.useFakeTimers();
+    const { dataplane, sync } = late();
+    dataplane.isBusy = true;
+    sync.apply([set(1), set(2, 1, [3])], 0);
+    sync.apply([set(2, 1, [4])], 0);
+    sync.apply(routes(1000), 0);
+    jest.runAllTimers();
+    expect([dataplane.calls, sync.waiting, jest.getTimerCount()]).toEqual([[], 1000, 0]);
+    expect(sync.problemOf({ source: 2, group: 1 })).toContain('not written yet');
+    sync.apply([set(2, 1, [7])], 0);
+    dataplane.isBusy = false;
+    sync.ready();
+    jest.runAllTimers();
+    expect([dataplane.routes.size, dataplane.routes.get(routeName(2, 1))?.outgoing, sync.waiting]).toEqual([1000, [7], 0]);
+  });
+});

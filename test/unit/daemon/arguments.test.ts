@@ -1,0 +1,30 @@
+/** The command line of xmcastd, role by role. */
+import { parseArguments } from '../../../control/arguments';
+
+test('without options: both halves, and the places where packages put things', () => {
+  expect(parseArguments([])).toMatchObject({ role: 'all', check: false, dataplane: 'unix:///run/xmcast/dataplane.sock', dataplaneSocket: '/run/xmcast/dataplane.sock', electionId: 1n, maxRoutes: 16_384 });
+});
+
+test.each([
+  [['--role', 'dataplane', '--config', 'x.yaml'], '--config in role "dataplane"'],
+  [['--role', 'controller', '--pin-path', '/x'], '--pin-path in role "controller"'],
+  [['--role', 'controller', '--bpf-object', '/x'], '--bpf-object in role "controller"'],
+  [['--dataplane', 'unix:///x'], '--dataplane in role "all"'],
+])('%j: refused, as it would have no effect', (argv, words) => {
+  expect(() => parseArguments(argv)).toThrow(expect.objectContaining({ code: 'XM_USAGE', message: expect.stringContaining(words) as string }) as Error);
+});
+
+test.each([
+  [['--role', 'other']],
+  [['--role', 'dataplane', '--max-routes', '15']],
+  [['--role', 'controller', '--election-id', '-1']],
+  [['--role', 'controller', '--election-id', '18446744073709551616']],
+])('%j: refused', (argv) => {
+  jest.spyOn(process.stderr, 'write').mockImplementation(() => true);
+  expect(() => parseArguments(argv)).toThrow(expect.objectContaining({ name: 'CommanderError' }) as Error);
+});
+
+test('values of each role', () => {
+  expect(parseArguments(['--role', 'dataplane', '--max-routes', '1048576', '--log-level', 'debug'])).toMatchObject({ role: 'dataplane', maxRoutes: 1_048_576, logLevel: 'debug' });
+  expect(parseArguments(['--role', 'controller', '--election-id', '18446744073709551615'])).toMatchObject({ electionId: 2n ** 64n - 1n });
+});
