@@ -84,7 +84,7 @@ function daemonCommand(): Command {
     .option('--detach', 'when no daemon runs: end what one has left forwarding, remove every trace of it, and exit', false)
     .option('--pin-path <folder>', 'role dataplane: folder on a bpffs for its pins; with --detach: the one to clear, instead of a configuration')
     .option('--dataplane <target>', 'role controller: the data plane to drive', `unix://${DEFAULT_DATAPLANE_SOCKET}`)
-    .option('--election-id <n>', 'role controller: of several the one with the highest drives the data plane', electionId, 1n)
+    .addOption(new Option('--election-id <n>', 'role controller: of several the one with the highest drives the data plane').argParser(electionId).default(1n, '1'))
     .option('--dataplane-socket <path>', 'role dataplane: where controllers connect', DEFAULT_DATAPLANE_SOCKET)
     .option('--detach-on-stop', 'role dataplane: a signal ends forwarding too', false)
     .option('--max-routes <n>', 'role dataplane: room for routes', within(LIMITS_RANGES.routes), limits.routes)
