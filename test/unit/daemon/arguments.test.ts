@@ -28,3 +28,10 @@ test('values of each role', () => {
   expect(parseArguments(['--role', 'dataplane', '--max-routes', '1048576', '--log-level', 'debug'])).toMatchObject({ role: 'dataplane', maxRoutes: 1_048_576, logLevel: 'debug' });
   expect(parseArguments(['--role', 'controller', '--election-id', '18446744073709551615'])).toMatchObject({ electionId: 2n ** 64n - 1n });
 });
+
+test('--help ends well, and names every option that a role refuses', () => {
+  const said = jest.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  expect(() => parseArguments(['--help'])).toThrow(expect.objectContaining({ name: 'CommanderError', exitCode: 0 }) as Error);
+  const text = said.mock.calls.map(([chunk]) => String(chunk)).join('');
+  for (const flag of ['--role', '--dataplane ', '--election-id', '--dataplane-socket', '--max-routes', '--detach-on-stop']) expect(text).toContain(flag);
+});
