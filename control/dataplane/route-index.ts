@@ -102,6 +102,26 @@ export class RouteIndex {
     return true;
   }
 
+  /** Routes that found no room. */
+  get homeless(): number {
+    return this.#homeless.size;
+  }
+
+  /** Keys there are, in pieces with other things in between. */
+  *countKeys(piece: number): Iterable<number> {
+    const { bucketWords, firstKey, slots } = this.#layout;
+    // By halves: reading a 64-bit word makes an object of it.
+    const halves = new Uint32Array(this.#memory.buffer, this.#memory.byteOffset, 2 * this.#memory.length);
+    let [found, seen] = [0, 0];
+    for (let bucket = firstKey; bucket < this.#memory.length; bucket += bucketWords) {
+      for (let place = bucket; place < bucket + slots; place++) if (((halves[2 * place] ?? 0) | (halves[2 * place + 1] ?? 0)) !== 0) found++;
+      if (++seen % piece > 0) continue;
+      yield found;
+      found = 0;
+    }
+    yield found;
+  }
+
   /** Takes keys out that are no route's, in pieces with other things in between; each piece tells how many. */
   *removeStrangers(isRoute: (key: bigint) => boolean, piece: number): Iterable<number> {
     const { bucketWords, firstKey, slots } = this.#layout;

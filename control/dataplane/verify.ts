@@ -142,18 +142,28 @@ export class Verifier {
 
   async #repairIndex(): Promise<void> {
     const { routes, index, nowMs } = this.#parts;
-    const keys = new Set<bigint>();
+    let exact = 0;
     let seen = 0;
     for (const [name, entry] of routes.entries()) {
       if (isRange(entry.route)) continue;
+      exact++;
       const { key, value } = routes.wordsOf(entry);
-      keys.add(key);
       if (!routes.wasTouched(name) && index.repair(entry.route, key, value, nowMs())) this.#note('index', 1);
       if (++seen % PIECE === 0) await nextTurn();
     }
-    // A route that has come since is no stranger.
-    const isRoute = (key: bigint): boolean => keys.has(key) || routes.entry(nameOf(this.#keyOf(key))) !== undefined;
-    for (const strangers of index.removeStrangers(isRoute, BUCKETS)) {
+    let keys = 0;
+    for (const count of index.countKeys(BUCKETS)) {
+      keys += count;
+      await nextTurn();
+    }
+    // Each route has one key. There may also be more because routes have come since: looking costs time and nothing else.
+    if (keys > exact - index.homeless) await this.#removeStrangers();
+  }
+
+  async #removeStrangers(): Promise<void> {
+    const { routes, index } = this.#parts;
+    const isRoute = (key: bigint): boolean => routes.entry(nameOf(this.#keyOf(key))) !== undefined;
+    for (const strangers of index.removeStrangers(isRoute, PIECE)) {
       this.#note('index', strangers);
       await nextTurn();
     }

@@ -35,9 +35,10 @@ function growsWith(limit: number, maxEntries: number): boolean {
 
 function pinnedMaps(pinPath: string): readonly BpfMap[] {
   const maps: BpfMap[] = [];
-  for (const name of readdirSync(pinPath)) {
+  const folder = join(pinPath, 'current');
+  for (const name of readdirSync(folder)) {
     try {
-      maps.push(BpfMap.openPinned(join(pinPath, name)));
+      maps.push(BpfMap.openPinned(join(folder, name)));
     } catch {
       // A program or a link: not a map.
     }
