@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../config/settings';
 import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
+import { EventLog, type EventSink, type EventType } from '../events';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
@@ -15,12 +16,15 @@ import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
 import { readEthernetHeader } from '../protocol/packet/ethernet';
+import { ChangeFeed } from './change-feed';
 import { CounterPoll } from './counter-poll';
 import { readIgmp, sendIgmp } from './igmp-io';
 import { LoopAlarm } from './loop-alarm';
+import { Neighbors } from './neighbors';
 import type { Log } from '../log';
 import { Port, type PortEffect } from './port';
 import { OwnMemberships, type JoinOnHost } from './own-memberships';
+import { PolicerWatch } from './policer-watch';
 import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
@@ -42,6 +46,8 @@ export interface RouterOptions {
   readonly kernel: Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: the log alone. */
+  readonly events?: EventSink;
   /** 0 ≤ random() < 1, for delays of reports. Default Math.random. */
   readonly random?: () => number;
   /** Default: in this machine's kernel. */
@@ -61,6 +67,14 @@ function mribSettings({ limits }: Settings): MribSettings {
   };
 }
 
+type LogEffect = Extract<PortEffect, { readonly kind: 'log' }>;
+
+const EVENT_OF: Readonly<Record<LogEffect['about'], EventType>> = { querier: 'querier-changed', limit: 'membership-limit', mismatch: 'igmp-mismatch' };
+
+function logEvent({ about, level, text }: LogEffect): { readonly type: EventType; readonly severity: 'info' | 'warn'; readonly text: string } {
+  return { type: EVENT_OF[about], severity: level, text };
+}
+
 export class Router {
   readonly mrib: Mrib;
   readonly routes: RouteSync;
@@ -68,12 +82,17 @@ export class Router {
   readonly loops: LoopAlarm;
   readonly verification: Verification;
   readonly ssm: SsmMapper;
+  readonly path: RouterReversePath;
+  readonly neighbors = new Neighbors();
+  /** For those who watch. */
+  readonly feed = new ChangeFeed();
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
   readonly #ports: PortSet;
   readonly #driver: DeadlineDriver;
-  readonly #path: RouterReversePath;
+  readonly #events: EventSink;
+  readonly #policers: PolicerWatch;
   readonly #reports: UpstreamReports;
   readonly #own: OwnMemberships;
   #settings: Settings;
@@ -88,12 +107,15 @@ export class Router {
     this.#options = options;
     this.#settings = settings;
     this.budget = { limit: settings.limits.memberships, used: 0 };
-    this.loops = new LoopAlarm(log);
+    this.#events = options.events ?? new EventLog({ log, clock });
+    const events = this.#events;
+    this.#policers = new PolicerWatch(events);
+    this.loops = new LoopAlarm(events);
     this.verification = new Verification(dataplane, log);
     this.ssm = new SsmMapper({ settings: settings.ssmMapping, clock, log, onMapped: (group) => this.#sourcesMapped(group) });
     const deps = {
       dataplane,
-      log,
+      events,
       nowMs: () => clock.nowMs(),
       random: options.random ?? Math.random,
       budget: this.budget,
@@ -103,13 +125,13 @@ export class Router {
     };
     const known = new Map(dataplane.takenOver?.ports.map(({ name, vport }) => [name, vport]));
     this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), known);
-    this.#path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
-    this.mrib = new Mrib(mribSettings(settings), this.#path);
-    this.#reports = new UpstreamReports(this.mrib, this.#path);
+    this.path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
+    this.mrib = new Mrib(mribSettings(settings), this.path);
+    this.#reports = new UpstreamReports(this.mrib, this.path);
     this.#takeover = new Takeover({
       dataplane,
       mrib: this.mrib,
-      path: this.#path,
+      path: this.path,
       ports: () => this.ports,
       portOf: (vport) => this.portOf(vport),
       collect: (changes) => this.#collect(changes),
@@ -118,13 +140,19 @@ export class Router {
     });
     this.#own = new OwnMemberships({
       join: options.joinOnHost ?? joinOnHost,
-      log,
+      events,
       onDemand: (vport, group, demand) => {
         this.#collect(this.mrib.setLocalDemand(vport, group, demand));
         this.#settle();
       },
     });
-    this.routes = new RouteSync({ dataplane, log, nowMs: deps.nowMs, onWritten: () => this.#planHousekeeping(this.#nowMs()) });
+    this.routes = new RouteSync({
+      dataplane,
+      events,
+      nowMs: deps.nowMs,
+      onWritten: () => this.#planHousekeeping(this.#nowMs()),
+      onApplied: (changes) => this.feed.routesWritten(changes),
+    });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
   }
@@ -155,6 +183,8 @@ export class Router {
     const removed = await this.#takeover.restore(this.#settings.dataplane.holdTimeMs);
     if (this.#closed) return;
     this.#collect(removed);
+    // What is installed as it is wanted is not written, and there for whoever watches all the same.
+    this.feed.routesWritten(this.#changes);
     this.#changes = this.#takeover.end(this.#changes);
     this.#settle();
     this.verification.start(this.#settings.dataplane.verifyIntervalMs);
@@ -220,9 +250,12 @@ export class Router {
   #igmpReceived(port: Port, punt: Punt): void {
     const packet = readIgmp(port, punt);
     if (packet === undefined) return;
-    const sender = packet.source === 0 ? undefined : this.#path.ownerOf(packet.source);
+    const sender = packet.source === 0 ? undefined : this.path.ownerOf(packet.source);
     if (sender !== undefined && sender !== port) this.loops.ownMessage(sender.name, port.name, this.#nowMs());
+    const { source, message } = packet;
+    if (message.kind === 'query' && sender === undefined) this.neighbors.queryHeard(port, source, message, this.#nowMs());
     port.receive(packet);
+    this.feed.reported(port, message);
   }
 
   #sourcesMapped(group: Ipv4): void {
@@ -288,13 +321,16 @@ export class Router {
       case 'membership':
         this.#collect(this.mrib.setDemand(port.vport, effect.group, effect.wanted));
         this.#collect(this.#takeover.membershipChanged(effect.group));
+        this.feed.membershipChanged(port, effect.group);
         return this.#reports.groupChanged(effect.group);
       case 'querier':
-        return this.#thinkOver();
+        this.#thinkOver();
+        return this.feed.interfacesTouched(this.ports);
       case 'count':
         return port.dropped.add(effect.reason);
       case 'log':
-        return log[effect.level]({ interface: port.name }, effect.text);
+        this.#events.report({ ...logEvent(effect), subject: port.name, fields: { interface: port.name } });
+        return this.feed.interfacesTouched(this.ports);
     }
   }
 
@@ -311,12 +347,23 @@ export class Router {
 
   #reversePathChanged(): void {
     if (this.#closed) return;
-    this.#path.changed();
+    const upstreams = this.path.upstreamsName;
+    this.path.changed();
+    if (upstreams !== this.path.upstreamsName) this.#upstreamsChanged();
     this.#collect(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)));
     this.#thinkOver();
     this.#reports.interfacesChanged(this.ports);
     this.#own.follow(this.ports);
+    this.neighbors.follow(this.ports);
+    this.feed.interfacesTouched(this.ports);
     this.#settle();
+  }
+
+  /** The first time it is the start and no news. */
+  #upstreamsChanged(): void {
+    const names = this.path.upstreams(0).map((vport) => this.portOf(vport)?.name ?? '');
+    const text = names.length === 0 ? 'no upstream is up: nothing is asked for, and nothing comes' : `upstreams in use: ${names.join(', ')}`;
+    this.#events.report({ type: 'upstream-changed', severity: names.length === 0 ? 'warn' : 'info', text, fields: { upstreams: names } });
   }
 
   #thinkOver(): void {
@@ -326,10 +373,14 @@ export class Router {
   async #countersRead(current: CounterSnapshot, previous: CounterSnapshot): Promise<void> {
     for (const active of current.activeSince(previous)) {
       this.mrib.sourcesActive(active, this.#nowMs());
+      this.feed.flowsActive(active);
       if (active.length >= MANY_AT_ONCE) await nextTurn();
     }
     if (this.#closed) return;
     const nowMs = this.#nowMs();
+    this.feed.flowsRead();
+    this.feed.interfacesTouched(this.ports);
+    this.#policers.countersRead(this.ports, { current, previous }, nowMs);
     this.#collect(this.mrib.expireSources(nowMs));
     this.#writeRoutes();
     this.routes.retry(nowMs);
