@@ -80,7 +80,7 @@ async function live(tools: CommandTools, options: TopOptions, first: TopChoice):
     draw();
   });
   try {
-    await follow(tools, options, { model, signal: stop.signal, onSample: () => (choice.isPaused ? undefined : draw()) });
+    await follow(tools, options, { model, suppressUnchanged: true, signal: stop.signal, onSample: () => (choice.isPaused ? undefined : draw()) });
   } finally {
     release?.();
     screen.close();
@@ -109,12 +109,14 @@ export function chosen(choice: TopChoice, key: string): TopChoice {
 
 interface Following {
   readonly model: TopModel;
+  /** Most of a large table is silent most of the time. */
+  readonly suppressUnchanged: boolean;
   readonly signal: AbortSignal;
   readonly onSample: () => void;
 }
 
 /** Both streams until the signal comes, or one of them fails. */
-async function follow({ client }: CommandTools, options: TopOptions, { model, signal, onSample }: Following): Promise<void> {
+async function follow({ client }: CommandTools, options: TopOptions, { model, suppressUnchanged, signal, onSample }: Following): Promise<void> {
   const sampleInterval = toWireTime(Math.max(SHORTEST_MS, options.every));
   const { group = '', source = '' } = options;
   const both = new AbortController();
@@ -122,7 +124,7 @@ async function follow({ client }: CommandTools, options: TopOptions, { model, si
   signal.addEventListener('abort', stop);
   const flows = client.watch(
     stateServiceDefinition.watchFlows,
-    xmcast.v1.WatchFlowsRequest.create({ group, source, sampleInterval, suppressUnchanged: true }),
+    xmcast.v1.WatchFlowsRequest.create({ group, source, sampleInterval, suppressUnchanged }),
     {
       signal: both.signal,
       onMessage: (message) => {
@@ -153,7 +155,8 @@ async function once(tools: CommandTools, options: TopOptions, choice: TopChoice)
   const model = new TopModel();
   const enough = new AbortController();
   io.interrupted?.().addEventListener('abort', () => enough.abort());
-  await follow(tools, options, { model, signal: enough.signal, onSample: () => (model.isReady ? enough.abort() : undefined) });
+  const onSample = (): void => (model.isReady ? enough.abort() : undefined);
+  await follow(tools, options, { model, suppressUnchanged: false, signal: enough.signal, onSample });
   const by = (table: TopTable): Pick<TopChoice, 'sort' | 'isReversed'> => (table === choice.table ? choice : { sort: USUAL_SORT[table], isReversed: false });
   const flows = sortedRows(model.flows(), FLOW_COLUMNS, by('flows'));
   const ports = sortedRows(model.ports(), PORT_COLUMNS, by('ports'));

@@ -86,7 +86,7 @@ export function drawTop(model: TopModel, choice: TopChoice, { rows, columns }: T
     choice.table === 'flows'
       ? drawTable(model.flows(), FLOW_COLUMNS, { choice, room, columns, colour })
       : drawTable(model.ports(), PORT_COLUMNS, { choice, room, columns, colour });
-  const lines = [headLine(model, columns), stateLine(choice, columns, colour), ...body];
+  const lines = [headLine(model, columns, colour), stateLine(choice, columns, colour), ...body];
   while (lines.length < room + OTHER_LINES - 2) lines.push('');
   return [...lines, paint(KEYS.padEnd(columns).slice(0, columns), 'chosen', colour)].join('\n');
 }
@@ -95,12 +95,16 @@ export function drawTop(model: TopModel, choice: TopChoice, { rows, columns }: T
 export function sortedRows<Row>(rows: readonly Row[], columns: readonly TopColumn<Row>[], { sort, isReversed }: Pick<TopChoice, 'sort' | 'isReversed'>): readonly Row[] {
   const column = columns.find(({ name }) => name === sort) ?? columns[0];
   if (column === undefined) return rows;
-  const isFigure = column.align === 'right';
-  const sign = isFigure === isReversed ? 1 : -1;
+  const sign = isAscending(column, { isReversed }) ? 1 : -1;
   return rows
     .map((row) => ({ row, key: column.key(row) }))
     .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -sign : sign))
     .map(({ row }) => row);
+}
+
+/** Words begin with the first, figures with the largest. */
+function isAscending({ align }: { readonly align: 'left' | 'right' }, { isReversed }: Pick<TopChoice, 'isReversed'>): boolean {
+  return (align === 'right') === isReversed;
 }
 
 interface Drawing {
@@ -115,7 +119,8 @@ function drawTable<Row extends { readonly history: readonly number[] }>(rows: re
   const used = columns.reduce((sum, { width }) => sum + width + 1, 0);
   const history = Math.min(MOST_HISTORY, drawing.columns - used);
   const titles = columns.map((column) => {
-    const text = fitted(column.name === choice.sort ? `${column.title}${choice.isReversed ? '▴' : '▾'}` : column.title, column);
+    const arrow = isAscending(column, choice) ? '▴' : '▾';
+    const text = fitted(column.name === choice.sort ? `${column.title}${arrow}` : column.title, column);
     return paint(text, column.name === choice.sort ? 'chosen' : 'title', colour);
   });
   const line = (row: Row): string => {
@@ -128,17 +133,18 @@ function drawTable<Row extends { readonly history: readonly number[] }>(rows: re
   return [titles.join(' '), ...sorted.slice(0, shown).map(line), ...more];
 }
 
-function headLine(model: TopModel, columns: number): string {
+function headLine(model: TopModel, columns: number, colour: boolean): string {
   const ports = model.ports();
   const sum = (value: (row: PortRow) => number): number => ports.reduce((total, row) => total + value(row), 0);
   const flows = model.flows().length;
+  const dropped = sum((row) => row.droppedPerSecond);
   const parts = [
-    `xmcast  ${flows} ${flows === 1 ? 'flow' : 'flows'}, ${ports.length} ports`,
-    `in ${formatBitRate(sum((row) => row.rxBitsPerSecond))} ${formatRate(sum((row) => row.rxPacketsPerSecond))} p/s`,
-    `out ${formatBitRate(sum((row) => row.txBitsPerSecond))} ${formatRate(sum((row) => row.txPacketsPerSecond))} p/s`,
-    `dropped ${formatRate(sum((row) => row.droppedPerSecond))}/s`,
+    `xmcast ${flows} ${flows === 1 ? 'flow' : 'flows'} ${ports.length} ports`,
+    `in ${formatBitRate(sum((row) => row.rxBitsPerSecond))} ${formatRate(sum((row) => row.rxPacketsPerSecond))}/s`,
+    `out ${formatBitRate(sum((row) => row.txBitsPerSecond))} ${formatRate(sum((row) => row.txPacketsPerSecond))}/s`,
   ];
-  return parts.join('   ').slice(0, columns);
+  const head = `${parts.join('  ')}  `.slice(0, columns);
+  return head + paint(`lost ${formatRate(dropped)}/s`.slice(0, columns - head.length), dropped > 0 ? 'bad' : undefined, colour);
 }
 
 function stateLine({ table, sort, isReversed, isPaused }: TopChoice, columns: number, colour: boolean): string {
