@@ -6,7 +6,7 @@ import type { NeighborState } from '../api/state-source';
 import type { VportId } from '../mrib/route';
 import type { IgmpQuery } from '../protocol/igmp/message';
 import { deriveIntervals } from '../protocol/igmp/router/timers';
-import type { Ipv4 } from '../protocol/packet/address';
+import { prefixContains, type Ipv4 } from '../protocol/packet/address';
 import type { Port } from './port';
 
 const MOST_PER_PORT = 64;
@@ -25,7 +25,7 @@ export class Neighbors {
 
   /** A query from the link of this port that is not our own. 0.0.0.0 is what switches ask from (RFC 4541 §2.1.1), not a router. */
   queryHeard(port: Port, source: Ipv4, query: IgmpQuery, nowMs: number): void {
-    if (source === 0) return;
+    if (source === 0 || !isOnLink(port, source)) return;
     const announced = { robustness: query.querierRobustness, queryIntervalMs: query.querierQueryIntervalMs };
     const { otherQuerierPresentIntervalMs } = deriveIntervals(port.settings.igmp.timing, announced);
     const heard = this.#recordOf(port.vport, source, query.version, nowMs);
@@ -75,6 +75,11 @@ export class Neighbors {
     const ofPort = this.#heard.get(vport);
     for (const [address, { expiryMs }] of ofPort ?? []) if (expiryMs <= nowMs) ofPort?.delete(address);
   }
+}
+
+/** What is on none of its subnets was forged, or strayed there. */
+function isOnLink({ addresses }: Port, source: Ipv4): boolean {
+  return addresses.length === 0 || addresses.some((prefix) => prefixContains(prefix, source));
 }
 
 function querierOf(port: Port, nowMs: number): Ipv4 | undefined {

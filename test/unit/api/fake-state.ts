@@ -109,7 +109,10 @@ function table<Key, State>(
     indexed = list();
     return index.get(nameOfKey(key));
   };
-  return { journal: new ChangeJournal<Key>(), keys: () => list().map(keyOf), read };
+  const keys = function* (): Iterable<Key> {
+    for (const state of list()) yield keyOf(state);
+  };
+  return { journal: new ChangeJournal<Key>(), keys, read };
 }
 
 type Ranged = Parameters<typeof groupText>[0];

@@ -98,12 +98,12 @@ afterEach(async () => {
 
 test('a snapshot in batches, synced with the last; then changes and removals', async () => {
   const world = new World();
-  for (let i = 0; i < 450; i++) world.entries.set(`e${i}`, 0);
+  for (let i = 0; i < 250; i++) world.entries.set(`e${i}`, 0);
   const watcher = watch(world);
   await watcher.synced();
   expect(watcher.batches.map(({ reset, synced, entries, position }) => [reset, synced, entries.length, position === undefined])).toEqual([
-    [true, false, 200, true],
-    [false, false, 200, true],
+    [true, false, 100, true],
+    [false, false, 100, true],
     [false, true, 50, false],
   ]);
   world.set('e1', 1);

@@ -38,10 +38,11 @@ async function world() {
       await jest.advanceTimersByTimeAsync(100);
     }
   };
-  const punt = (name: string, message: IgmpMessage, host = 9): void => {
+  const punt = (name: string, message: IgmpMessage, host: number | string = 9): void => {
     const i = NAMES.indexOf(name);
+    const source = typeof host === 'string' ? host : addressOf(name, i, host);
     const destination = message.kind === 'query' ? ip('224.0.0.1') : ip('224.0.0.22');
-    const bytes = buildIgmpFrame({ sourceMac: new Uint8Array(6), source: ip(addressOf(name, i, host)), destination, message });
+    const bytes = buildIgmpFrame({ sourceMac: new Uint8Array(6), source: ip(source), destination, message });
     router.punted([{ class: 'igmp_report', vport: i + 1, frame: bytes, frameBytes: bytes.length }]);
   };
   const report = (type: RecordType): IgmpMessage => ({ kind: 'report-v3', records: [{ type, group: G, sources: [] }] });
@@ -145,6 +146,8 @@ test('neighbours: who asks on a link, until it has been silent for long enough',
   const query: IgmpMessage = { kind: 'query', version: 3, group: 0, maxResponseTimeMs: 10_000, sources: [], suppressRouterProcessing: false, querierRobustness: 2, querierQueryIntervalMs: 125_000 };
   punt('lan1', query, 2);
   punt('lan1', query, 3);
+  punt('lan1', query, '0.0.0.0');
+  punt('lan1', query, '192.0.2.1');
   punt('lan1', query, 2);
   punt('up0', query, 254);
   expect(state.neighbors().map(({ interface: name, address, isQuerier, queries }) => [name, address, isQuerier, queries])).toEqual([
