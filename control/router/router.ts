@@ -6,39 +6,38 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../config/settings';
 import type { CounterSnapshot, Dataplane, Punt } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
-import { EventLog, type EventSink, type EventType } from '../events';
+import { EventLog, type EventSink } from '../events';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
 import type { KernelView } from '../kernel/kernel-view';
-import { Mrib, type MribSettings } from '../mrib/mrib';
+import { Mrib } from '../mrib/mrib';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
-import { readEthernetHeader } from '../protocol/packet/ethernet';
 import { ChangeFeed } from './change-feed';
 import { CounterPoll } from './counter-poll';
 import { readIgmp, sendIgmp } from './igmp-io';
 import { LoopAlarm } from './loop-alarm';
+import { mribSettings } from './mrib-settings';
 import { Neighbors } from './neighbors';
 import type { Log } from '../log';
 import { Port, type PortEffect } from './port';
 import { OwnMemberships, type JoinOnHost } from './own-memberships';
 import { PolicerWatch } from './policer-watch';
+import { protocolEvent, upstreamEvent } from './protocol-events';
 import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
 import { SsmMapper } from './ssm-mapping';
 import { activeRules } from './static-routes';
+import { streamOf } from './stream-of';
 import { Takeover, type Unclaimed } from './takeover';
 import { UpstreamReports } from './upstream-reports';
 import { Verification } from './verification';
 
 /** After so many others have their turn. */
 const MANY_AT_ONCE = 256;
-const IPV4_SOURCE_OFFSET = 12;
-const IPV4_DESTINATION_OFFSET = 16;
-const IPV4_HEADER_BYTES = 20;
 
 export interface RouterOptions {
   readonly settings: Settings;
@@ -52,27 +51,6 @@ export interface RouterOptions {
   readonly random?: () => number;
   /** Default: in this machine's kernel. */
   readonly joinOnHost?: JoinOnHost;
-}
-
-/** Streams nobody wants get this share of the route table, each for half a minute. */
-const UNWANTED_SHARE = 8;
-const UNWANTED_LIFE_MS = 30_000;
-
-function mribSettings({ limits }: Settings): MribSettings {
-  return {
-    sourceIdleMs: limits.sourceIdleMs,
-    maxLearntSources: limits.routes,
-    unwantedLifeMs: UNWANTED_LIFE_MS,
-    maxUnwanted: Math.floor(limits.routes / UNWANTED_SHARE),
-  };
-}
-
-type LogEffect = Extract<PortEffect, { readonly kind: 'log' }>;
-
-const EVENT_OF: Readonly<Record<LogEffect['about'], EventType>> = { querier: 'querier-changed', limit: 'membership-limit', mismatch: 'igmp-mismatch' };
-
-function logEvent({ about, level, text }: LogEffect): { readonly type: EventType; readonly severity: 'info' | 'warn'; readonly text: string } {
-  return { type: EVENT_OF[about], severity: level, text };
 }
 
 export class Router {
@@ -265,11 +243,10 @@ export class Router {
   }
 
   #sourceSeen(port: Port, punt: Punt): void {
-    const ethernet = readEthernetHeader(punt.frame);
-    if (ethernet === undefined || punt.frame.length < ethernet.headerLength + IPV4_HEADER_BYTES) return;
-    const ip = new DataView(punt.frame.buffer, punt.frame.byteOffset + ethernet.headerLength, IPV4_HEADER_BYTES);
+    const stream = streamOf(punt.frame);
+    if (stream === undefined) return;
+    const { source, group } = stream;
     const nowMs = this.#nowMs();
-    const [source, group] = [ip.getUint32(IPV4_SOURCE_OFFSET), ip.getUint32(IPV4_DESTINATION_OFFSET)];
     this.#collect(this.mrib.sourceSeen(source, group, port.vport, nowMs));
     if (punt.class === 'no_route') this.#sendOn(punt, { source, group });
     const returns = punt.class === 'wrong_interface' && this.mrib.wantedRoute(source, group)?.outgoing.includes(port.vport) === true;
@@ -329,7 +306,7 @@ export class Router {
       case 'count':
         return port.dropped.add(effect.reason);
       case 'log':
-        this.#events.report({ ...logEvent(effect), subject: port.name, fields: { interface: port.name } });
+        this.#events.report(protocolEvent(port.name, effect));
         return this.feed.interfacesTouched(this.ports);
     }
   }
@@ -349,7 +326,7 @@ export class Router {
     if (this.#closed) return;
     const upstreams = this.path.upstreamsName;
     this.path.changed();
-    if (upstreams !== this.path.upstreamsName) this.#upstreamsChanged();
+    if (upstreams !== this.path.upstreamsName) this.#events.report(upstreamEvent(this.path.upstreams(0).map((vport) => this.portOf(vport)?.name ?? '')));
     this.#collect(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)));
     this.#thinkOver();
     this.#reports.interfacesChanged(this.ports);
@@ -357,13 +334,6 @@ export class Router {
     this.neighbors.follow(this.ports);
     this.feed.interfacesTouched(this.ports);
     this.#settle();
-  }
-
-  /** The first time it is the start and no news. */
-  #upstreamsChanged(): void {
-    const names = this.path.upstreams(0).map((vport) => this.portOf(vport)?.name ?? '');
-    const text = names.length === 0 ? 'no upstream is up: nothing is asked for, and nothing comes' : `upstreams in use: ${names.join(', ')}`;
-    this.#events.report({ type: 'upstream-changed', severity: names.length === 0 ? 'warn' : 'info', text, fields: { upstreams: names } });
   }
 
   #thinkOver(): void {
