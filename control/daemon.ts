@@ -1,7 +1,7 @@
 /**
  * Wiring, and nothing else: starts the rooms in order, and stops them in reverse.
  */
-import { hostname } from 'node:os';
+import { hostname, release } from 'node:os';
 import type { Logger } from 'pino';
 import { monotonicNs, NetlinkSocket, sdNotify } from '#bindings';
 import { ApiCounters } from './api/api-counters';
@@ -17,14 +17,18 @@ import type { StartingConfig } from './config/starting-config';
 import { BpfDataplane } from './dataplane/bpf-dataplane';
 import type { Dataplane, DataplaneEvents } from './dataplane/api';
 import { errorText, XmcastError } from './errors';
+import { EventLog } from './events';
 import { systemClock } from './kernel/clock';
 import { KernelView, type LinkSource } from './kernel/kernel-view';
 import { requirePrivileges } from './kernel/process-checks';
+import { LogLevel } from './log-level';
 import { MetricsListener } from './metrics/metrics-listener';
 import { productVersion } from './paths';
 import { RemoteDataplane } from './remote/remote-dataplane';
 import { RemoteLinks } from './remote/remote-links';
 import type { Policers } from './remote/wire-route';
+import { RouterControl } from './router/control';
+import { CounterBase } from './router/counter-base';
 import { Router } from './router/router';
 import { RouterState } from './router/state';
 
@@ -87,6 +91,9 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   const { starting, requireInterfaces, log } = options;
   const settings = toSettings(starting.running.config);
   closers.push(() => starting.store?.close());
+  const events = new EventLog({ log, clock: systemClock });
+  const logLevel = new LogLevel({ log, configured: settings.logLevel, events, nowWallMs: () => systemClock.nowWallMs() });
+  closers.push(() => logLevel.close());
   const upcalls = new Upcalls(log);
   const dataplane = await openDataplane(options, settings, upcalls);
   // A start that fails leaves what it found, and nothing of its own.
@@ -97,18 +104,22 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   closers.push(() => kernel.close());
   checkInterfaces(options, settings, kernel);
 
-  const router = new Router({ settings, dataplane, kernel, clock: systemClock, log });
+  const router = new Router({ settings, dataplane, kernel, clock: systemClock, log, events });
   closers.push(() => router.close({ keep: keep() }));
   upcalls.open(router);
   // An interface that vanished just now is one that may return, as if it had never been there.
   const problem = (await router.start()).find(({ code }) => code !== 'XM_DATAPLANE' && (requireInterfaces || code !== 'XM_INTERFACE'));
   if (problem !== undefined) throw problem;
 
-  const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion() });
   const counters = new ApiCounters();
-  const metrics = new MetricsListener({ state, api: counters, log });
+  const stateOptions = { router, dataplane, clock: systemClock, version: productVersion() };
+  // What Prometheus scrapes goes on when somebody resets what the API shows.
+  const metrics = new MetricsListener({ state: new RouterState(stateOptions), api: counters, log });
+  const base = new CounterBase();
+  const state = new RouterState({ ...stateOptions, base });
+  const control = new RouterControl({ router, base, logLevel, events, clock: systemClock, kernelRelease: release() });
   closers.push(() => metrics.close());
-  const followers = new Followers(settings, { router, metrics, log, afterlife });
+  const followers = new Followers(settings, { router, metrics, log, logLevel, afterlife });
   const config = new ConfigManager({
     started: starting,
     store: starting.store,
@@ -119,6 +130,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     interfaceExists: (name) => kernel.link(name) !== undefined,
     clock: systemClock,
     log,
+    events,
   });
   closers.push(() => config.close());
   const detach = (): void => {
@@ -126,7 +138,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     options.onStopRequested();
   };
   const { socketPath, socketGroup } = settings.api;
-  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, detach, counters, log });
+  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, detach, counters, events, control, log });
   closers.push(() => api.close());
   followers.open(api);
   await metrics.follow(settings.metrics);
@@ -134,7 +146,8 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   afterlife.keepOnStop = settings.dataplane.keepOnStop;
   await router.takeOver();
   sdNotify('READY=1');
-  log.info({ socket: settings.api.socketPath, interfaces: settings.interfaces.map(({ name }) => name) }, 'xmcastd is ready');
+  const interfaces = settings.interfaces.map(({ name }) => name);
+  events.report({ type: 'started', text: 'xmcastd is ready', fields: { socket: settings.api.socketPath, interfaces } });
   return config;
 }
 
@@ -155,6 +168,7 @@ interface FollowingRooms {
   readonly router: Router;
   readonly metrics: MetricsListener;
   readonly log: Logger;
+  readonly logLevel: LogLevel;
   readonly afterlife: Afterlife;
 }
 
@@ -175,7 +189,7 @@ class Followers implements Reconfigurable {
   }
 
   async reconfigure(settings: Settings): Promise<void> {
-    const { router, metrics, log, afterlife } = this.#rooms;
+    const { router, metrics, log, logLevel, afterlife } = this.#rooms;
     // First of all what may fail for reasons outside, such as an address in use.
     await metrics.follow(settings.metrics);
     try {
@@ -188,7 +202,7 @@ class Followers implements Reconfigurable {
       await metrics.follow(this.#settings.metrics).catch(inVain);
       throw error;
     }
-    log.level = settings.logLevel;
+    logLevel.follow(settings.logLevel);
     afterlife.keepOnStop = settings.dataplane.keepOnStop;
     this.#settings = settings;
   }

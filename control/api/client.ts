@@ -1,7 +1,8 @@
 /**
- * A typed client of the API for the command line and tests: one unary call each, with a deadline, and lists joined over their pages.
+ * A typed client of the API for the command line and tests: one unary call each, with a deadline, lists joined over their pages, and
+ * streams.
  */
-import { Client, type ClientUnaryCall, credentials, type MethodDefinition, Metadata } from '@grpc/grpc-js';
+import { Client, type ClientReadableStream, type ClientUnaryCall, credentials, type MethodDefinition, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 
 import type { xmcast } from '#proto';
 
@@ -39,7 +40,7 @@ type Without<Request> = Omit<Request, 'pageSize' | 'pageToken'>;
 export class ApiClient {
   readonly #client: Client;
   readonly #timeoutMs: number;
-  readonly #underWay = new Set<ClientUnaryCall>();
+  readonly #underWay = new Set<ClientUnaryCall | ClientReadableStream<unknown>>();
 
   constructor(options: ApiClientOptions) {
     this.#timeoutMs = options.timeoutMs;
@@ -74,6 +75,34 @@ export class ApiClient {
         },
       );
       this.#underWay.add(call);
+    });
+  }
+
+  /**
+   * A call that answers with a stream, which has no deadline. Resolves when the server ends it or the signal comes; rejects with the
+   * ServiceError of grpc-js.
+   */
+  watch<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    request: Request,
+    { signal, onMessage }: { readonly signal: AbortSignal; readonly onMessage: (message: Response) => void },
+  ): Promise<void> {
+    const { path, requestSerialize, responseDeserialize } = method;
+    const call = this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    const cancel = (): void => call.cancel();
+    this.#underWay.add(call);
+    signal.addEventListener('abort', cancel);
+    if (signal.aborted) cancel();
+    return new Promise<void>((resolve, reject) => {
+      call.on('data', onMessage);
+      call.on('end', resolve);
+      call.on('error', (error: ServiceError) => {
+        if (signal.aborted && error.code === status.CANCELLED) resolve();
+        else reject(error);
+      });
+    }).finally(() => {
+      signal.removeEventListener('abort', cancel);
+      this.#underWay.delete(call);
     });
   }
 
@@ -119,6 +148,20 @@ export class ApiClient {
       const fresh = (filter.fresh ?? false) && pageToken === '';
       const page = await this.call(stateServiceDefinition.listFlows, { ...filter, fresh, pageSize, pageToken });
       return { items: page.flows, nextPageToken: page.nextPageToken };
+    });
+  }
+
+  listNeighbors(filter: Without<xmcast.v1.ListNeighborsRequest.$Properties>): Promise<xmcast.v1.Neighbor.$Properties[]> {
+    return this.#all(async (pageSize, pageToken) => {
+      const page = await this.call(stateServiceDefinition.listNeighbors, { ...filter, pageSize, pageToken });
+      return { items: page.neighbors, nextPageToken: page.nextPageToken };
+    });
+  }
+
+  listEvents(filter: Without<xmcast.v1.ListEventsRequest.$Properties>): Promise<xmcast.v1.Event.$Properties[]> {
+    return this.#all(async (pageSize, pageToken) => {
+      const page = await this.call(stateServiceDefinition.listEvents, { ...filter, pageSize, pageToken });
+      return { items: page.events, nextPageToken: page.nextPageToken };
     });
   }
 

@@ -32,16 +32,37 @@ type MethodName<Service> = {
 type RequestOf<Method> = Method extends { (request: infer Request): Promise<unknown> } ? Request : never;
 type ResponseOf<Method> = Method extends { (request: never): Promise<infer Response> } ? Response : never;
 
-/** Unary methods only: the shape grpc-js takes, with the message types of the schema. */
+/** The shape grpc-js takes, with the message types of the schema. */
 export type ServiceMethods<Service> = {
   readonly [Name in MethodName<Service>]: MethodDefinition<RequestOf<Service[Name]>, ResponseOf<Service[Name]>>;
 };
 
-/** What a server implements, one function for each method. */
+/** Names of the methods that answer with a stream. */
+type StreamName<Service> = {
+  [Name in MethodName<Service>]: Service[Name] extends { readonly responseStream: true } ? Name : never;
+}[MethodName<Service>];
+
+/** What a server implements, one function for each method that answers once. */
 export type ServiceHandlers<Service> = {
-  readonly [Name in MethodName<Service>]: (
+  readonly [Name in Exclude<MethodName<Service>, StreamName<Service>>]: (
     request: RequestOf<Service[Name]>,
   ) => ResponseShape<ResponseOf<Service[Name]>> | Promise<ResponseShape<ResponseOf<Service[Name]>>>;
+};
+
+/** Where the answers of a stream go. */
+export interface ResponseStream<Response> {
+  /** The client is gone, or the server stops. */
+  readonly signal: AbortSignal;
+  /** Resolves when the transport has taken it; rejects when it never will. One at a time. */
+  send(response: Response): Promise<void>;
+}
+
+/** One function for each method that answers with a stream: the stream ends when it resolves. */
+export type StreamHandlers<Service> = {
+  readonly [Name in StreamName<Service>]: (
+    request: RequestOf<Service[Name]>,
+    stream: ResponseStream<ResponseShape<ResponseOf<Service[Name]>>>,
+  ) => Promise<void>;
 };
 
 /** Plain properties of a generated message: its data without toJSON, each field optional. */

@@ -8,7 +8,7 @@ import { formatIpv4, formatPrefix, type Ipv4 } from '../protocol/packet/address'
 import type { IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { QuerierSnapshot } from '../protocol/igmp/router/api';
 import { groupText, sourceText } from './route-text';
-import type { FlowState, InterfaceState, ReportState, RouteState, StatusState, TakeoverState } from './state-source';
+import type { FlowState, InterfaceState, NeighborState, ReportState, RouteState, StatusState, TakeoverState } from './state-source';
 import { toWire, toWireMap } from './u64';
 import { toWireTime } from './wire-time';
 
@@ -22,7 +22,7 @@ const STATUS = {
   forwarding: Interface.Status.STATUS_FORWARDING,
 } as const;
 const ROLE = { upstream: Interface.Role.ROLE_UPSTREAM, downstream: Interface.Role.ROLE_DOWNSTREAM } as const;
-const MODE = { none: Interface.Mode.MODE_NONE, xdp: Interface.Mode.MODE_XDP, tc: Interface.Mode.MODE_TC } as const;
+export const MODE = { none: Interface.Mode.MODE_NONE, xdp: Interface.Mode.MODE_XDP, tc: Interface.Mode.MODE_TC } as const;
 export const FILTER_MODE = {
   include: Membership.FilterMode.FILTER_MODE_INCLUDE,
   exclude: Membership.FilterMode.FILTER_MODE_EXCLUDE,
@@ -52,6 +52,7 @@ export function statusMessage(state: StatusState): xmcast.v1.GetStatusResponse.$
     ...(state.takeover === undefined ? {} : { takeover: takeoverMessage(state.takeover) }),
     repairs: Object.fromEntries([...state.repairs].map(([kind, count]) => [kind, toWire(count)])),
     ...(state.dataplane === undefined ? {} : { dataplaneLink: linkMessage(state.dataplane) }),
+    ...(state.countersResetWallMs === undefined ? {} : { countersResetTime: toWireTime(state.countersResetWallMs) }),
   };
 }
 
@@ -153,6 +154,19 @@ export function flowMessage(state: FlowState): xmcast.v1.Flow.$Properties {
     packetsPerSecond: state.packetsPerSecond,
     bitsPerSecond: state.bitsPerSecond,
     readTime: toWireTime(state.readAtMs),
+  };
+}
+
+export function neighborMessage(state: NeighborState): xmcast.v1.Neighbor.$Properties {
+  return {
+    interface: state.interface,
+    address: formatIpv4(state.address),
+    querier: state.isQuerier,
+    igmpVersion: state.version,
+    age: toWireTime(state.ageMs),
+    lastHeardAge: toWireTime(state.lastHeardMs),
+    expiresIn: toWireTime(state.expiresMs),
+    queries: toWire(state.queries),
   };
 }
 

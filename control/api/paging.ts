@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { invalidArgument } from './api-error';
 
 const DEFAULT_PAGE_SIZE = 500;
-const MAX_PAGE_SIZE = 5000;
+export const MAX_PAGE_SIZE = 5000;
 /**
  * A page ends early before it gets heavier, in addresses or names: some 2 MB of message, where clients of gRPC take 4 MB by default.
  * It holds one item at least.

@@ -6,12 +6,12 @@ import { formatIpv4, formatPrefix, type Ipv4, type Ipv4Prefix } from '../protoco
 
 const ADDRESS_BITS = 32;
 
-/** The part of RouteState and FlowState that names the route. */
+/** The part of RouteState and FlowState that names the route; also a RouteKey. */
 export interface RouteRange {
   readonly source: Ipv4;
   readonly group: Ipv4;
-  readonly sourceLength: number | undefined;
-  readonly groupLength: number | undefined;
+  readonly sourceLength?: number | undefined;
+  readonly groupLength?: number | undefined;
 }
 
 export function groupRange({ group, groupLength }: RouteRange): Ipv4Prefix {

@@ -2,9 +2,11 @@
  * The management API: ConfigService, StateService, SystemService, health and reflection, on a unix socket whose permissions decide who may
  * connect, and over TCP to clients with certificates.
  */
-import { Server } from '@grpc/grpc-js';
+import { Server, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { performance } from 'node:perf_hooks';
 
+import { EventLog } from '../events';
+import { systemClock } from '../kernel/clock';
 import type { Log } from '../log';
 
 import type { Caller } from './admission';
@@ -15,20 +17,19 @@ import { configServiceHandlers, type ConfigControl } from './config-service';
 import { Network, type NetworkSettings } from './network';
 import { addReflection } from './reflection';
 import { Refusals } from './refusals';
+import { MAX_CONCURRENT_STREAMS, MAX_CONNECTIONS, MAX_RECEIVE_BYTES } from './server-limits';
 import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
-import { systemServiceHandlers } from './system-service';
+import { Streams } from './streams';
+import type { SystemControl } from './system-control';
+import { systemControlHandlers, systemServiceHandlers } from './system-service';
 import { TokenBucket } from './token-bucket';
 import { unaryHandlers } from './unary';
 import { socketGroupId } from './unix-group';
 import { listenUnix, type UnixListener } from './unix-socket';
+import { watchHandlers } from './watch-service';
 
-/** As large as a configuration file may be. */
-const MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
-const MAX_CONCURRENT_STREAMS = 100;
-/** Of the unix socket; those on TCP have limits of their own, so that they cannot lock out who sits at the machine. */
-const MAX_CONNECTIONS = 64;
 const UNIX_REQUESTS_PER_SECOND = 10_000;
 /** A client that is gone without a word is found out within these two. */
 const KEEPALIVE_MS = 60_000;
@@ -48,7 +49,13 @@ export interface ApiServerOptions {
   readonly detach?: () => void;
   /** Default: counted for nobody. */
   readonly counters?: ApiCounters;
+  /** Default: there are no events. */
+  readonly events?: EventLog;
+  /** Without it SystemService has GetStatus and Detach alone. */
+  readonly control?: SystemControl;
   readonly log: Log;
+  /** How long a client may leave a message of a stream unread. Default 30 s. */
+  readonly stallMs?: number;
 }
 
 export interface ApiServer {
@@ -66,18 +73,20 @@ export interface ApiServer {
 
 /** Rejects with XmcastError when a socket cannot be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { state, config, detach, log, counters = new ApiCounters() } = options;
+  const { state, config, log, counters = new ApiCounters() } = options;
   let stopping = false;
   const refusals = new Refusals(counters, log, () => performance.now());
   const health = new Health(() => state.status().ready);
   const conditions = (): string[] => [...(config?.conditions() ?? []), ...network.conditions()];
-  const server = createGrpcServer({ state, config, conditions, detach, log }, health, () => stopping);
+  const streams = new Streams(options);
+  const server = createGrpcServer(options, { health, streams, conditions, isStopping: () => stopping });
   const connections = new Connections(server, { counters, refusals, log });
   const network = new Network({ connections, counters, refusals, log });
   let unix: UnixListener | undefined;
   const stop = async (): Promise<void> => {
     stopping = true;
     health.stop();
+    streams.stop();
     unix?.close();
     await network.close();
     await shutDown(server, connections);
@@ -112,15 +121,15 @@ function unixCaller(): Caller {
   return { name: UNIX_NAME, role: () => 'admin', takeRequest: () => bucket.take(performance.now()) };
 }
 
-interface Served {
-  readonly state: StateSource;
-  readonly config: ConfigControl | undefined;
+interface Serving {
+  readonly health: Health;
+  readonly streams: Streams;
   readonly conditions: () => readonly string[];
-  readonly detach: (() => void) | undefined;
-  readonly log: Log;
+  readonly isStopping: () => boolean;
 }
 
-function createGrpcServer({ state, config, conditions, detach, log }: Served, health: Health, isStopping: () => boolean): Server {
+function createGrpcServer(options: ApiServerOptions, { health, streams, conditions, isStopping }: Serving): Server {
+  const { state, config, control, detach, log, events = new EventLog({ log, clock: systemClock }) } = options;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
@@ -129,10 +138,16 @@ function createGrpcServer({ state, config, conditions, detach, log }: Served, he
     'grpc.max_connection_idle_ms': IDLE_TIMEOUT_MS,
     'grpc.enable_channelz': 0,
   });
-  server.addService(stateServiceDefinition, unaryHandlers(stateServiceHandlers(state), log, isStopping));
-  server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state, conditions, detach), log, isStopping));
-  if (config !== undefined)
-    server.addService(configServiceDefinition, unaryHandlers(configServiceHandlers(config), log, isStopping));
+  const once = (handlers: object): UntypedServiceImplementation => unaryHandlers(handlers, log, isStopping);
+  server.addService(stateServiceDefinition, {
+    ...once(stateServiceHandlers(state, events)),
+    ...streams.handlers(watchHandlers(state, events)),
+  });
+  server.addService(systemServiceDefinition, {
+    ...once(systemServiceHandlers(state, conditions, detach)),
+    ...(control === undefined ? {} : once(systemControlHandlers(state, control))),
+  });
+  if (config !== undefined) server.addService(configServiceDefinition, once(configServiceHandlers(config)));
   health.addTo(server);
   addReflection(server);
   return server;

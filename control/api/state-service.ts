@@ -3,27 +3,33 @@
  */
 import type { xmcast } from '#proto';
 
+import type { EventLog } from '../events';
+
 import type { ServiceHandlers } from './define-service';
-import { addressFilter, sourceFilter } from './filters';
+import { eventFilter } from './event-filter';
+import { eventMessage } from './event-message';
 import { membershipMessage, membershipWeight } from './membership-message';
-import { flowMessage, interfaceMessage, reportMessage, routeMessage } from './messages';
+import { flowMessage, interfaceMessage, neighborMessage, reportMessage, routeMessage } from './messages';
 import { type PageKey, pageOf } from './paging';
 import { groupRange, sourceRange } from './route-text';
+import { groupAndSource, interfaceAndGroup } from './state-filters';
 import type { FlowState, MembershipState, ReportState, RouteState, StateSource } from './state-source';
 
 type Handlers = ServiceHandlers<xmcast.v1.StateService>;
 type Route = RouteState | FlowState;
 
 /** Names, counters and times of an entry beside its lists, in addresses. */
-const ENTRY_WEIGHT = 8;
+export const ENTRY_WEIGHT = 8;
 
-export function stateServiceHandlers(state: StateSource): Handlers {
+export function stateServiceHandlers(state: StateSource, events: EventLog): Handlers {
   return {
     listInterfaces: (request) => listInterfaces(state, request),
     listMemberships: (request) => listMemberships(state, request),
     listReports: (request) => listReports(state, request),
     listRoutes: (request) => listRoutes(state, request),
     listFlows: (request) => listFlows(state, request),
+    listNeighbors: (request) => listNeighbors(state, request),
+    listEvents: (request) => listEvents(events, request),
   };
 }
 
@@ -95,30 +101,27 @@ async function listFlows(
   return { flows: page.items.map(flowMessage), nextPageToken: page.nextPageToken };
 }
 
-/** The filters of a request as a predicate, and in canonical spelling. */
-interface ReadFilters<Entry> {
-  readonly query: readonly string[];
-  matches(entry: Entry): boolean;
-}
-
-function interfaceAndGroup(
-  request: Pick<xmcast.v1.ListReportsRequest.$Properties, 'interface' | 'group'>,
-): ReadFilters<MembershipState | ReportState> {
+function listNeighbors(
+  state: StateSource,
+  request: xmcast.v1.ListNeighborsRequest.$Properties,
+): xmcast.v1.ListNeighborsResponse.$Properties {
   const name = request.interface ?? '';
-  const group = addressFilter('group', request.group ?? '');
-  return {
-    query: [name, group.canonical],
-    matches: (entry) => (name === '' || entry.interface === name) && group.matches(entry.group),
-  };
+  const page = pageOf(
+    state.neighbors().filter((entry) => name === '' || entry.interface === name),
+    request,
+    { query: ['neighbors', name], keyOf: (entry) => [entry.interface, entry.address], weightOf: () => ENTRY_WEIGHT },
+  );
+  return { neighbors: page.items.map(neighborMessage), nextPageToken: page.nextPageToken };
 }
 
-function groupAndSource(request: Pick<xmcast.v1.ListRoutesRequest.$Properties, 'group' | 'source'>): ReadFilters<Route> {
-  const group = addressFilter('group', request.group ?? '');
-  const source = sourceFilter('source', request.source ?? '');
-  return {
-    query: [group.canonical, source.canonical],
-    matches: (entry) => group.overlaps(groupRange(entry)) && source.overlaps(sourceRange(entry)),
-  };
+function listEvents(events: EventLog, request: xmcast.v1.ListEventsRequest.$Properties): xmcast.v1.ListEventsResponse.$Properties {
+  const { query, matches } = eventFilter(request);
+  const page = pageOf([...events.after(0)].filter(matches), request, {
+    query: ['events', events.epoch, ...query],
+    keyOf: ({ sequence }) => [sequence],
+    weightOf: () => ENTRY_WEIGHT,
+  });
+  return { events: page.items.map(eventMessage), nextPageToken: page.nextPageToken };
 }
 
 function interfaceAndGroupKey(entry: MembershipState | ReportState): PageKey {
@@ -136,6 +139,6 @@ function routeKey(entry: Route): PageKey {
   return [group.address, group.length, source.address, source.length, isRange ? 0 : 1, entry.incomingInterface];
 }
 
-function routeWeight(entry: Route): number {
+export function routeWeight(entry: Route): number {
   return ENTRY_WEIGHT + entry.outgoingInterfaces.length;
 }

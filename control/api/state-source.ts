@@ -6,6 +6,7 @@ import type { DataplaneLink, PortMode } from '../dataplane/api';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
 import type { HostFilter, IgmpHostSnapshot } from '../protocol/igmp/host/api';
 import type { MembershipSnapshot, QuerierSnapshot } from '../protocol/igmp/router/api';
+import type { WatchSource } from './watch-source';
 
 export interface InterfaceState {
   readonly name: string;
@@ -60,6 +61,20 @@ export interface ReportState {
   readonly interface: string;
   readonly group: Ipv4;
   readonly filter: HostFilter;
+}
+
+/** Another multicast router, heard by its queries. */
+export interface NeighborState {
+  readonly interface: string;
+  readonly address: Ipv4;
+  /** It is the one that asks here. */
+  readonly isQuerier: boolean;
+  readonly version: 1 | 2 | 3;
+  /** Since its first and its last query. */
+  readonly ageMs: number;
+  readonly lastHeardMs: number;
+  readonly expiresMs: number;
+  readonly queries: bigint;
 }
 
 /** A route as installed in the data plane. source 0 = (*,G). */
@@ -140,13 +155,16 @@ export interface StatusState {
   readonly dataplane?: DataplaneLink | undefined;
   /** Things an operator should look at, one sentence each. */
   readonly conditions: readonly string[];
+  /** When the counters shown began anew; undefined: with the counting. */
+  readonly countersResetWallMs: number | undefined;
 }
 
-export interface StateSource {
+export interface StateSource extends WatchSource {
   status(): StatusState;
   interfaces(): readonly InterfaceState[];
   memberships(): readonly MembershipState[];
   reports(): readonly ReportState[];
+  neighbors(): readonly NeighborState[];
   routes(): readonly RouteState[];
   flows(): readonly FlowState[];
   /**

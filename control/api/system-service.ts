@@ -1,20 +1,33 @@
 /**
- * SystemService over a StateSource, and what there is to say of configuration and certificates.
+ * SystemService over a StateSource, what there is to say of configuration and certificates, and what the daemon lets itself be told.
  */
 import { status as grpcStatus } from '@grpc/grpc-js';
-import type { xmcast } from '#proto';
+import type { google, xmcast } from '#proto';
 
-import { ApiError } from './api-error';
+import { durationMs } from '../config/duration';
+import { LOG_LEVELS, type LogLevelName } from '../log-level';
+
+import { ApiError, invalidArgument } from './api-error';
+import { capabilitiesMessage } from './capabilities';
 import type { ServiceHandlers } from './define-service';
 import { statusMessage } from './messages';
 import type { StateSource } from './state-source';
+import type { SystemControl } from './system-control';
+import { traceMessage, traceQuestion } from './trace-message';
+import { toWireTime } from './wire-time';
+
+type Handlers = ServiceHandlers<xmcast.v1.SystemService>;
+
+const USUAL_LEVEL_MS = 600_000;
+const MIN_LEVEL_MS = 1_000;
+const MAX_LEVEL_MS = 86_400_000;
 
 export function systemServiceHandlers(
   state: StateSource,
   /** What others than the router have to say. */
   conditions: () => readonly string[],
   detach: (() => void) | undefined,
-): ServiceHandlers<xmcast.v1.SystemService> {
+): Pick<Handlers, 'getStatus' | 'detach'> {
   const getStatus = (): xmcast.v1.GetStatusResponse.$Properties => {
     const now = state.status();
     return statusMessage({ ...now, conditions: [...now.conditions, ...conditions()] });
@@ -27,4 +40,34 @@ export function systemServiceHandlers(
       return {};
     },
   };
+}
+
+export function systemControlHandlers(state: StateSource, control: SystemControl): Omit<Handlers, 'getStatus' | 'detach'> {
+  return {
+    getCapabilities: () => capabilitiesMessage(state, control),
+    resetCounters: async ({ flows, interfaces }) => {
+      const both = flows !== true && interfaces !== true;
+      const resetWallMs = await control.resetCounters({ flows: both || flows === true, interfaces: both || interfaces === true });
+      return { resetTime: toWireTime(resetWallMs) };
+    },
+    setLogLevel: ({ level, duration }) => {
+      const { level: now, revertWallMs } = control.setLogLevel(readLevel(level ?? ''), readDuration(duration));
+      return { level: now, ...(revertWallMs === undefined ? {} : { revertTime: toWireTime(revertWallMs) }) };
+    },
+    trace: (request) => traceMessage(control.trace(traceQuestion(request))),
+  };
+}
+
+function readLevel(text: string): LogLevelName | undefined {
+  if (text === '') return undefined;
+  const level = LOG_LEVELS.find((name) => name === text);
+  if (level === undefined) throw invalidArgument('level', text, `is none of ${LOG_LEVELS.join(', ')}`);
+  return level;
+}
+
+function readDuration(duration: google.protobuf.Duration.$Properties | null | undefined): number {
+  const ms = duration === null || duration === undefined ? 0 : Math.floor(durationMs(duration));
+  if (ms === 0) return USUAL_LEVEL_MS;
+  if (ms >= MIN_LEVEL_MS && ms <= MAX_LEVEL_MS) return ms;
+  throw invalidArgument('duration', `${ms / 1000}s`, `is not from ${MIN_LEVEL_MS / 1000} to ${MAX_LEVEL_MS / 1000} seconds`);
 }

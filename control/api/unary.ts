@@ -30,7 +30,7 @@ function unaryHandler(name: string, handler: Handler, log: Log, isStopping: () =
 }
 
 /** The caller learns that it is our fault; what went wrong is for the log only. */
-function statusOf(name: string, error: unknown, log: Log): { code: status; details: string; metadata?: Metadata } {
+export function statusOf(name: string, error: unknown, log: Log): { code: status; details: string; metadata?: Metadata } {
   if (error instanceof ApiError) return { code: error.code, details: error.message, ...trailersOf(error) };
   log.error({ err: error, method: name }, `API call ${name} failed`);
   return { code: status.INTERNAL, details: `${name} failed inside xmcastd; its log has the reason` };

@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import type { ApiClient } from '../api/client';
 
 import { withExamples } from './examples';
+import { flowsLive, interfacesLive, type MakeLive, membershipsLive, routesLive } from './live-views';
 import { parseAddress, parseBoolean } from './options';
 import { FLOW_ORDERS, MEMBERSHIP_ORDERS, REPORT_ORDERS, ROUTE_ORDERS, type SortFields } from './sort';
 import {
@@ -16,6 +17,7 @@ import {
   type ListOptions,
   type MembershipOptions,
   membershipsView,
+  neighborsView,
   reportsView,
   routesView,
   statusView,
@@ -23,8 +25,8 @@ import {
 } from './views';
 
 export type MakeView<Options> = (client: ApiClient, options: Options) => Promise<View>;
-/** Adds a command that shows a view once or, with --watch, again and again. */
-export type AddView = <Options>(name: string, description: string, makeView: MakeView<Options>) => Command;
+/** Adds a command that shows a view once or, with --watch, again and again: from a stream where there is one. */
+export type AddView = <Options>(name: string, description: string, makeView: MakeView<Options>, makeLive?: MakeLive<Options>) => Command;
 
 const GROUP = ['-g, --group <prefix>', 'only groups in this prefix, e.g. 239.1.0.0/16 or 239.1.1.1'] as const;
 const SOURCE = ['-s, --source <prefix>', 'only sources in this prefix'] as const;
@@ -43,18 +45,22 @@ function addRouterViews(add: AddView): void {
     ['xmcastctl status -o json | jq -e .ready', 'exit status 0 when ready'],
   );
   withExamples(
-    add<Filters>('interfaces', 'configured interfaces with counters', interfacesView).option(
+    add<Filters>('interfaces', 'configured interfaces with counters', interfacesView, interfacesLive).option(
       '-i, --interface <name>',
       'everything about this one, with its counters by reason',
     ),
     ['xmcastctl interfaces', 'who asks on each link, and what passes'],
     ['xmcastctl interfaces -i eth1 -w', 'one link, live'],
   );
+  withExamples(
+    add<Filters>('neighbors', 'other multicast routers heard on each link', neighborsView).option(...INTERFACE),
+    ['xmcastctl neighbors', 'who else asks, and how long ago'],
+  );
 }
 
 function addMembershipViews(add: AddView): void {
   withExamples(
-    add<MembershipOptions>('memberships', 'what the hosts behind each interface listen to', membershipsView)
+    add<MembershipOptions>('memberships', 'what the hosts behind each interface listen to', membershipsView, membershipsLive)
       .option(...GROUP)
       .addOption(new Option('-s, --source <address>', 'only where a host named this source').argParser(parseAddress))
       .option(...INTERFACE)
@@ -76,7 +82,7 @@ function addMembershipViews(add: AddView): void {
 function addTrafficViews(add: AddView): void {
   const ranges = '\nA range matches --group and --source where it overlaps them.';
   withExamples(
-    add<ListOptions>('routes', 'the forwarding table', routesView)
+    add<ListOptions>('routes', 'the forwarding table', routesView, routesLive)
       .option(...GROUP)
       .option(...SOURCE)
       .option('-i, --interface <name>', 'only routes that come in or go out by this interface')
@@ -86,7 +92,7 @@ function addTrafficViews(add: AddView): void {
     ['xmcastctl routes -o jsonl | jq -c "select(.installed | not)"', 'what is not installed'],
   );
   withExamples(
-    add<FlowOptions>('flows', 'counters and rates of each route', flowsView)
+    add<FlowOptions>('flows', 'counters and rates of each route', flowsView, flowsLive)
       .option(...GROUP)
       .option(...SOURCE)
       .option('-i, --interface <name>', 'only flows that come in or go out by this interface')

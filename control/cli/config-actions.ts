@@ -6,7 +6,6 @@ import { parse } from 'yaml';
 
 import { xmcast } from '#proto';
 
-import type { ApiClient } from '../api/client';
 import { decodeRichError, DETAILS_TRAILER } from '../api/rich-error';
 import { configServiceDefinition } from '../api/services';
 import { toWireTime } from '../api/wire-time';
@@ -20,14 +19,9 @@ import { CliFailure, EXIT, type ExitStatus } from './failure';
 import { type Applied, formatApplied, formatConfig, formatRevisions, outcomeText } from './format-config';
 import { isTable, type OutputStyle, renderView } from './output';
 import { messageToJson } from './proto-json';
-import type { CliIo } from './run';
+import type { CommandTools } from './tools';
 
-/** Everything an action needs of its surroundings. */
-export interface ConfigTools {
-  readonly client: ApiClient;
-  readonly io: CliIo;
-  readonly style: OutputStyle;
-}
+export type ConfigTools = CommandTools;
 
 export interface ApplyOptions {
   readonly confirmTimeout?: number;

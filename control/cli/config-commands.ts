@@ -7,7 +7,6 @@ import {
   applyAction,
   type ApplyOptions,
   checkAction,
-  type ConfigTools,
   confirmAction,
   diffAction,
   editAction,
@@ -18,11 +17,9 @@ import {
   setAction,
 } from './config-actions';
 import { examplesText, withExamples } from './examples';
-import { EXIT_TEXT, type ExitStatus } from './failure';
+import { EXIT_TEXT } from './failure';
 import { parseSeconds } from './options';
-
-/** Runs an action against the daemon that the options of `command` name, and ends with its status. */
-export type RunAction = (command: Command, action: (tools: ConfigTools) => Promise<ExitStatus>) => Promise<void>;
+import type { RunAction } from './tools';
 
 const FILE = ['<file>', 'YAML or JSON, - for standard input'] as const;
 

@@ -17,7 +17,7 @@ export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
   notFound: 'nothing matches',
   unavailable: 'xmcastd cannot be reached, or did not answer in time',
   conflict: 'the state of xmcastd does not allow it (etag, deadline, who decides)',
-  differs: 'config diff found a difference',
+  differs: 'config diff found a difference; trace: not forwarded',
   denied: 'the role of this certificate is not enough',
 };
 export const EXIT_TEXT = Object.entries(EXIT)

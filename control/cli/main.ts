@@ -13,6 +13,19 @@ process.noDeprecation = true;
 // The reader of a pipe may leave early, as head(1) does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
+/** One call for each key, without waiting for a line. Ctrl-C is a key as well then. */
+function readKeys(onKey: (key: string) => void): () => void {
+  const { stdin } = process;
+  const onData = (data: Buffer): void => onKey(data.toString('utf8'));
+  stdin.setRawMode(true);
+  stdin.on('data', onData);
+  return () => {
+    stdin.off('data', onData);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
+}
+
 void runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
@@ -20,6 +33,8 @@ void runCli(process.argv.slice(2), {
   env: process.env,
   isTerminal: process.stdout.isTTY === true,
   rows: () => process.stdout.rows,
+  columns: () => process.stdout.columns,
+  ...(process.stdin.isTTY ? { keys: readKeys } : {}),
   interrupted: () => {
     const controller = new AbortController();
     // Once: whoever sends a second one does not want to wait.

@@ -5,27 +5,28 @@
 import { Command, CommanderError, Option } from 'commander';
 
 import { addViews, type MakeView } from './commands';
-import type { ConfigTools } from './config-actions';
 import { detachAction } from './detach-action';
 import { addConfigCommands } from './config-commands';
 import { CliFailure, EXIT, EXIT_TEXT, type ExitStatus, failureOf } from './failure';
 import { addCompletion } from './completion';
 import { connectionOf } from './connection';
+import { addEventCommand } from './event-command';
 import { examplesText } from './examples';
 import { addImportCommand } from './import-command';
 import { liveNamesOf } from './live-names';
+import type { MakeLive } from './live-views';
 import { DEFAULT_TARGET, type GlobalOptions, parseSeconds, parseTarget, type WatchOption } from './options';
-import { isTable, OUTPUT_FORMATS, type OutputStyle, renderView } from './output';
-import { Screen } from './screen';
+import { OUTPUT_FORMATS, type OutputStyle } from './output';
+import { print, showAgain } from './show';
+import { addSystemCommands } from './system-commands';
 import { printable } from './table';
+import type { CommandTools, RunAction } from './tools';
+import { addTopCommand } from './top-command';
 import { installedVersion } from './version';
 import type { View } from './views';
-import { watchUntilStopped } from './watch';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 const DEFAULT_WATCH_MS = 2000;
-/** Of a terminal that does not tell, or tells 0. */
-const DEFAULT_ROWS = 24;
 
 export interface CliIo {
   readonly stdout: { write(text: string): unknown };
@@ -35,8 +36,11 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether stdout is a terminal: colour and redrawing. */
   readonly isTerminal: boolean;
-  /** Height of the terminal now. */
+  /** Height and width of the terminal now. */
   readonly rows?: () => number | undefined;
+  readonly columns?: () => number | undefined;
+  /** Keys as they are pressed, until what is returned is called. Only on a terminal. */
+  readonly keys?: (onKey: (key: string) => void) => () => void;
   /** Asked for once --watch begins: what ends it. Without it --watch goes on until the process dies. */
   readonly interrupted?: () => AbortSignal;
 }
@@ -73,14 +77,15 @@ export function createProgram(io: CliIo, finish: (status: ExitStatus) => void): 
     .addHelpText('after', '\nxmcastctl help <command> has examples.')
     .addHelpText('after', `\nExit status: ${EXIT_TEXT}.`);
   for (const option of targetOptions(io)) program.addOption(option);
-  const add = <Options>(name: string, description: string, makeView: MakeView<Options>): Command =>
+  const run: RunAction = async (command, action) => finish(await act(command, action, io));
+  const add = <Options>(name: string, description: string, makeView: MakeView<Options>, makeLive?: MakeLive<Options>): Command =>
     program
       .command(name)
       .description(description)
       .addOption(
         new Option('-w, --watch [seconds]', 'print again and again, every 2 seconds unless given').argParser(parseSeconds),
       )
-      .action(async (_own, command: Command) => finish(await show(command, makeView, io)));
+      .action(async (_own, command: Command) => finish(await show(command, { makeView, makeLive }, io)));
   addViews(add);
   addImportCommand(program, io, finish);
   addCompletion(program, io, liveNamesOf(program), finish);
@@ -88,8 +93,11 @@ export function createProgram(io: CliIo, finish: (status: ExitStatus) => void): 
     .command('detach')
     .description('forwarding ends: xmcastd takes its programs, pins and settings off the interfaces, and stops')
     .addHelpText('after', examplesText(['xmcastctl detach', 'before the package is removed']))
-    .action(async (_own, command: Command) => finish(await act(command, detachAction, io)));
-  addConfigCommands(program, async (command, action) => finish(await act(command, action, io)));
+    .action((_own, command: Command) => run(command, detachAction));
+  addEventCommand(program, run);
+  addTopCommand(program, run);
+  addSystemCommands(program, run);
+  addConfigCommands(program, run);
   return program;
 }
 
@@ -116,7 +124,12 @@ function targetOptions({ env }: CliIo): Option[] {
   ];
 }
 
-async function show<Options>(command: Command, makeView: MakeView<Options>, io: CliIo): Promise<ExitStatus> {
+interface Views<Options> {
+  readonly makeView: MakeView<Options>;
+  readonly makeLive: MakeLive<Options> | undefined;
+}
+
+async function show<Options>(command: Command, { makeView, makeLive }: Views<Options>, io: CliIo): Promise<ExitStatus> {
   const globals = command.optsWithGlobals<GlobalOptions & WatchOption>();
   const { output, watch } = globals;
   const { client, context } = connectionOf(globals);
@@ -126,7 +139,9 @@ async function show<Options>(command: Command, makeView: MakeView<Options>, io: 
   try {
     if (watch === undefined) return print(await look(), style, io);
     const signal = io.interrupted?.() ?? new AbortController().signal;
-    return await showAgain({ look, everyMs: watch === true ? DEFAULT_WATCH_MS : watch, signal }, style, io);
+    const everyMs = watch === true ? DEFAULT_WATCH_MS : watch;
+    const live = makeLive?.(client, ownOptions<Options>(command), everyMs);
+    return await showAgain({ look, live, everyMs, signal }, style, io);
   } catch (error) {
     throw await failureOf(error, context);
   } finally {
@@ -134,7 +149,7 @@ async function show<Options>(command: Command, makeView: MakeView<Options>, io: 
   }
 }
 
-async function act(command: Command, action: (tools: ConfigTools) => Promise<ExitStatus>, io: CliIo): Promise<ExitStatus> {
+async function act(command: Command, action: (tools: CommandTools) => Promise<ExitStatus>, io: CliIo): Promise<ExitStatus> {
   const globals = command.optsWithGlobals<GlobalOptions>();
   const { output } = globals;
   const { client, context } = connectionOf(globals);
@@ -152,54 +167,4 @@ async function act(command: Command, action: (tools: ConfigTools) => Promise<Exi
 function ownOptions<Options>(command: Command): Options {
   const { watch: _watch, ...options } = command.opts<WatchOption & Options>();
   return options as Options;
-}
-
-function print(view: View, style: OutputStyle, io: CliIo): ExitStatus {
-  if (view.missing === undefined || !isTable(style.format)) io.stdout.write(renderView(view, style));
-  if (view.missing === undefined) return EXIT.ok;
-  io.stderr.write(missingText(view.missing));
-  return view.missing.exitStatus;
-}
-
-function missingText(missing: CliFailure): string {
-  return `xmcastctl: ${printable(missing.message)}\n`;
-}
-
-interface Repetition {
-  readonly look: () => Promise<View>;
-  readonly everyMs: number;
-  readonly signal: AbortSignal;
-}
-
-/** Tables on a terminal are redrawn in place, everything else follows one after the other. The status is that of the last look. */
-async function showAgain(repetition: Repetition, style: OutputStyle, io: CliIo): Promise<ExitStatus> {
-  return io.isTerminal && isTable(style.format) ? redraw(repetition, style, io) : printOneAfterAnother(repetition, style, io);
-}
-
-async function redraw(repetition: Repetition, style: OutputStyle, io: CliIo): Promise<ExitStatus> {
-  const screen = new Screen(
-    (text) => io.stdout.write(text),
-    () => io.rows?.() || DEFAULT_ROWS,
-  );
-  let status: ExitStatus = EXIT.ok;
-  const show = (view: View): void => {
-    status = view.missing?.exitStatus ?? EXIT.ok;
-    screen.draw(view.missing === undefined ? renderView(view, style) : missingText(view.missing));
-  };
-  try {
-    await watchUntilStopped({ ...repetition, show });
-  } finally {
-    screen.close();
-  }
-  return status;
-}
-
-async function printOneAfterAnother(repetition: Repetition, style: OutputStyle, io: CliIo): Promise<ExitStatus> {
-  let status: ExitStatus | undefined;
-  const show = (view: View): void => {
-    if (status !== undefined && isTable(style.format)) io.stdout.write('\n');
-    status = print(view, style, io);
-  };
-  await watchUntilStopped({ ...repetition, show });
-  return status ?? EXIT.ok;
 }

@@ -74,6 +74,11 @@ export function sorted<Item>(items: readonly Item[], fields: SortFields<Item>, b
     .map(({ item }) => item);
 }
 
+/** By the first of several fields, and where that is equal by the next: the order of the API, which a stream does not have. */
+export function sortedBy<Item>(items: readonly Item[], fields: SortFields<Item>, by: readonly string[]): readonly Item[] {
+  return [...by].reverse().reduce((list, field) => sorted(list, fields, field), items);
+}
+
 function ascending<Item>(keyOf: KeyOf<Item>): SortField<Item> {
   return { keyOf, order: 'ascending' };
 }

@@ -1,6 +1,7 @@
 /**
  * Plain-text tables: aligned columns, numbers to the right, no frames, nothing that a screen reader or grep stumbles over.
  */
+import { type Colour, paint } from './colour';
 
 export interface Column {
   readonly title: string;
@@ -10,36 +11,53 @@ export interface Column {
 }
 
 export interface TableStyle {
-  /** Bold titles. Only for terminals. */
+  /** Bold titles, and the colours of cells. Only for terminals. */
   readonly colour: boolean;
   /** Everything, however long the lines get. */
   readonly wide: boolean;
 }
 
+/** Plain text, or text with a colour that means something. */
+export type Cell = string | { readonly text: string; readonly colour: Colour | undefined };
+
 export const PLAIN: TableStyle = { colour: false, wide: false };
 
 const GAP = '  ';
-/** ESC [1m … ESC [0m */
-const BOLD = ['\u001b[1m', '\u001b[0m'] as const;
 
 /** Ends with a line feed. Each row has a cell for each column, whether or not the column is shown. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[], style: TableStyle = PLAIN): string {
+export function renderTable(columns: readonly Column[], rows: readonly (readonly Cell[])[], style: TableStyle = PLAIN): string {
   const shown = columns
-    .map((column, index) => ({ ...column, cells: rows.map((row) => printable(row[index] ?? '')) }))
+    .map((column, index) => ({ ...column, cells: rows.map((row) => cellOf(row[index] ?? '')) }))
     .filter(({ wide }) => style.wide || wide !== true)
     .map((column) => ({ ...column, width: widthOf(column.title, column.cells) }));
-  const line = (cellOf: (column: (typeof shown)[number]) => string): string =>
+  const line = (at: (column: (typeof shown)[number]) => ShownCell): string =>
     shown
-      .map((column) => (column.align === 'right' ? cellOf(column).padStart(column.width) : cellOf(column).padEnd(column.width)))
+      .map((column, index) => aligned(at(column), column, { isLast: index === shown.length - 1, colour: style.colour }))
       .join(GAP)
       .trimEnd();
-  const titles = line(({ title }) => title);
-  const head = style.colour ? BOLD.join(titles) : titles;
-  return [head, ...rows.map((_, index) => line(({ cells }) => cells[index] ?? ''))].map((text) => `${text}\n`).join('');
+  const titles = paint(line(({ title }) => ({ text: title, colour: undefined })), 'title', style.colour);
+  return [titles, ...rows.map((_, index) => line(({ cells }) => cells[index] ?? cellOf('')))].map((text) => `${text}\n`).join('');
 }
 
-function widthOf(title: string, cells: readonly string[]): number {
-  return cells.reduce((width, cell) => Math.max(width, cell.length), title.length);
+interface ShownCell {
+  readonly text: string;
+  readonly colour: Colour | undefined;
+}
+
+function cellOf(cell: Cell): ShownCell {
+  return typeof cell === 'string' ? { text: printable(cell), colour: undefined } : { text: printable(cell.text), colour: cell.colour };
+}
+
+/** Spaces are outside the colour, and none follow the last cell. */
+function aligned({ text, colour }: ShownCell, column: { readonly align?: 'left' | 'right'; readonly width: number }, style: { readonly isLast: boolean; readonly colour: boolean }): string {
+  const space = ' '.repeat(Math.max(0, column.width - text.length));
+  const painted = paint(text, colour, style.colour);
+  if (column.align === 'right') return space + painted;
+  return style.isLast ? painted : painted + space;
+}
+
+function widthOf(title: string, cells: readonly ShownCell[]): number {
+  return cells.reduce((width, { text }) => Math.max(width, text.length), title.length);
 }
 
 /** "name: value" lines with aligned values. */

@@ -10,11 +10,12 @@ import { formatFlows } from './format-flows';
 import { formatInterfaceSheet } from './format-interface-sheet';
 import { formatInterfaces } from './format-interfaces';
 import { formatMembershipHosts, formatMemberships } from './format-memberships';
+import { formatNeighbors } from './format-neighbors';
 import { formatReports } from './format-reports';
 import { formatRoutes } from './format-routes';
 import { formatStatus } from './format-status';
 import { messageToJson } from './proto-json';
-import { FLOW_ORDERS, MEMBERSHIP_ORDERS, REPORT_ORDERS, ROUTE_ORDERS, sorted } from './sort';
+import { FLOW_ORDERS, MEMBERSHIP_ORDERS, REPORT_ORDERS, ROUTE_ORDERS, sorted, sortedBy } from './sort';
 import type { TableStyle } from './table';
 
 export interface Filters {
@@ -54,7 +55,10 @@ export async function statusView(client: ApiClient, nowMs: () => number): Promis
 }
 
 export async function interfacesView(client: ApiClient, filters: Filters): Promise<View> {
-  const items = await client.listInterfaces({ name: filters.interface ?? '' });
+  return interfacesOf(await client.listInterfaces({ name: filters.interface ?? '' }), filters);
+}
+
+export function interfacesOf(items: readonly xmcast.v1.Interface.$Properties[], filters: Filters): View {
   const [only] = items;
   const table = (style: TableStyle): string =>
     filters.interface === undefined || only === undefined ? formatInterfaces(items, style) : formatInterfaceSheet(only, style);
@@ -62,12 +66,16 @@ export async function interfacesView(client: ApiClient, filters: Filters): Promi
 }
 
 export async function membershipsView(client: ApiClient, options: MembershipOptions): Promise<View> {
+  const { group = '', interface: name = '' } = options;
+  return membershipsOf(await client.listMemberships({ group, interface: name }), options);
+}
+
+export function membershipsOf(listed: readonly xmcast.v1.Membership.$Properties[], options: MembershipOptions): View {
   const { sort, hosts, ...filters } = options;
-  const { group = '', source, interface: name = '' } = filters;
-  const listed = await client.listMemberships({ group, interface: name });
+  const { source } = filters;
   const named =
     source === undefined ? listed : listed.filter((entry) => (entry.sources ?? []).some((each) => each.source === source));
-  const items = sorted(named, MEMBERSHIP_ORDERS, sort);
+  const items = sorted(sortedBy(named, MEMBERSHIP_ORDERS, ['interface', 'group']), MEMBERSHIP_ORDERS, sort);
   const table = (style: TableStyle): string =>
     hosts === true ? formatMembershipHosts(items, style) : formatMemberships(items, style);
   return listView({ noun: 'memberships', typeName: 'xmcast.v1.Membership', items, filters, table });
@@ -80,19 +88,33 @@ export async function reportsView(client: ApiClient, { sort, ...filters }: ListO
   return listView({ noun: 'reports', typeName: 'xmcast.v1.Report', items, filters, table });
 }
 
-export async function routesView(client: ApiClient, { sort, ...filters }: ListOptions): Promise<View> {
-  const { group = '', source = '' } = filters;
-  const listed = (await client.listRoutes({ group, source })).filter((route) => touches(route, filters.interface));
-  const items = sorted(listed, ROUTE_ORDERS, sort);
+export async function routesView(client: ApiClient, options: ListOptions): Promise<View> {
+  const { group = '', source = '' } = options;
+  return routesOf(await client.listRoutes({ group, source }), options);
+}
+
+export function routesOf(listed: readonly xmcast.v1.Route.$Properties[], { sort, ...filters }: ListOptions): View {
+  const shown = listed.filter((route) => touches(route, filters.interface));
+  const items = sorted(sortedBy(shown, ROUTE_ORDERS, ['group', 'source']), ROUTE_ORDERS, sort);
   const table = (style: TableStyle): string => formatRoutes(items, style);
   return listView({ noun: 'routes', typeName: 'xmcast.v1.Route', items, filters, table });
 }
 
-export async function flowsView(client: ApiClient, { fresh, sort, ...filters }: FlowOptions): Promise<View> {
-  const { group = '', source = '' } = filters;
-  const listed = (await client.listFlows({ group, source, fresh })).filter((flow) => touches(flow, filters.interface));
-  const items = sorted(listed, FLOW_ORDERS, sort);
+export async function flowsView(client: ApiClient, options: FlowOptions): Promise<View> {
+  const { group = '', source = '', fresh } = options;
+  return flowsOf(await client.listFlows({ group, source, fresh }), options);
+}
+
+export function flowsOf(listed: readonly xmcast.v1.Flow.$Properties[], { fresh: _, sort, ...filters }: FlowOptions): View {
+  const shown = listed.filter((flow) => touches(flow, filters.interface));
+  const items = sorted(sortedBy(shown, FLOW_ORDERS, ['group', 'source']), FLOW_ORDERS, sort);
   return listView({ noun: 'flows', typeName: 'xmcast.v1.Flow', items, filters, table: (style) => formatFlows(items, style) });
+}
+
+export async function neighborsView(client: ApiClient, filters: Filters): Promise<View> {
+  const items = await client.listNeighbors({ interface: filters.interface ?? '' });
+  const table = (style: TableStyle): string => formatNeighbors(items, style);
+  return listView({ noun: 'neighbors', typeName: 'xmcast.v1.Neighbor', items, filters, table });
 }
 
 /** Comes in by this interface or goes out by it. */

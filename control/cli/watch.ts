@@ -3,6 +3,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { Live } from './live-views';
+
 export interface WatchOptions<Shown> {
   readonly everyMs: number;
   /** Ends it at once, also in the middle of a look. */
@@ -30,5 +32,65 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
     await delay(ms, undefined, { signal });
   } catch {
     // The only rejection is the abort, which the loop sees.
+  }
+}
+
+export interface FollowOptions {
+  readonly everyMs: number;
+  readonly signal: AbortSignal;
+  readonly live: Live;
+  readonly show: () => void;
+  /** Also when something has changed, not only each time. */
+  readonly promptly: boolean;
+}
+
+/** Drawing more often than this is seen by nobody. */
+const SHORTEST_GAP_MS = 100;
+
+/** Shows a list that follows a stream: when it is complete, then as told. Resolves when the signal comes; rejects as the stream does. */
+export async function followUntilStopped({ everyMs, signal, live, show, promptly }: FollowOptions): Promise<void> {
+  const pacer = new Pacer(show);
+  const timer = live.isSampled ? undefined : setInterval(() => pacer.showNow(), everyMs);
+  try {
+    await live.follow(() => (promptly || !pacer.hasShown ? pacer.showSoon() : undefined), signal);
+  } finally {
+    clearInterval(timer);
+    pacer.stop();
+  }
+}
+
+/** Shows at once, or a little later together with what comes until then. */
+class Pacer {
+  readonly #show: () => void;
+  #lastMs = -Infinity;
+  #soon: NodeJS.Timeout | undefined;
+  #isReady = false;
+
+  constructor(show: () => void) {
+    this.#show = show;
+  }
+
+  get hasShown(): boolean {
+    return this.#isReady;
+  }
+
+  showSoon(): void {
+    this.#isReady = true;
+    const waitMs = this.#lastMs + SHORTEST_GAP_MS - performance.now();
+    if (waitMs <= 0) this.showNow();
+    else this.#soon ??= setTimeout(() => this.showNow(), waitMs);
+  }
+
+  /** Not before there is something to show. */
+  showNow(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    if (!this.#isReady) return;
+    this.#lastMs = performance.now();
+    this.#show();
+  }
+
+  stop(): void {
+    clearTimeout(this.#soon);
   }
 }

@@ -5,6 +5,7 @@
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver, type DeadlineSource } from '../kernel/deadline-driver';
 import { errorText, XmcastError } from '../errors';
+import { EventLog, type EventSink, type EventType } from '../events';
 import type { Log } from '../log';
 import { canonicalConfig } from './canonical';
 import { toSettings } from './defaults';
@@ -49,6 +50,8 @@ export interface ConfigManagerOptions {
   readonly interfaceExists: (name: string) => boolean;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: the log alone. */
+  readonly events?: EventSink;
 }
 
 /** Beside the content, as in ApplyRequest. */
@@ -77,6 +80,7 @@ export class ConfigManager implements DeadlineSource {
   readonly #queue = new SerialQueue();
   readonly #requests = new RequestMemory<TransactionResult>();
   readonly #driver: DeadlineDriver;
+  readonly #events: EventSink;
   /** What needs a restart is as it was then. */
   readonly #startedWith: Running;
   #store: RevisionStore | undefined;
@@ -91,6 +95,7 @@ export class ConfigManager implements DeadlineSource {
     this.#startedWith = options.started.running;
     this.#state = { ...options.started, unconfirmed: undefined };
     this.#driver = new DeadlineDriver(options.clock, this);
+    this.#events = options.events ?? new EventLog({ log: options.log, clock: options.clock });
   }
 
   /** What runs, or a kept revision. Waits for nothing. */
@@ -125,7 +130,7 @@ export class ConfigManager implements DeadlineSource {
       const plan = planOf(decision);
       if (plan?.ledger !== undefined) {
         await this.#store?.writeLedger(plan.ledger);
-        this.#follow({ ...plan.settled, unconfirmed: undefined }, `revision ${plan.settled.running.revision} is confirmed`);
+        this.#follow({ ...plan.settled, unconfirmed: undefined }, 'config-confirmed', `revision ${plan.settled.running.revision} is confirmed`);
         await this.#store?.prune();
       }
       return this.#state.running;
@@ -228,7 +233,7 @@ export class ConfigManager implements DeadlineSource {
       throw this.#failed(error);
     }
     await ledger?.commit().catch((error: unknown) => this.#goBack(plan, error));
-    this.#follow(carriedOut(plan, this.#state, { nowMs: clock.nowMs(), nowWallMs: clock.nowWallMs() }), text);
+    this.#follow(carriedOut(plan, this.#state, { nowMs: clock.nowMs(), nowWallMs: clock.nowWallMs() }), 'config-applied', text);
     await this.#store?.prune();
   }
 
@@ -267,19 +272,19 @@ export class ConfigManager implements DeadlineSource {
     await this.#options.router.reconfigure(toSettings(plan.settled.running.config)).catch((error: unknown) => {
       throw this.#failed(notAppliedRefusal(error));
     });
-    this.#follow({ ...plan.settled, unconfirmed: undefined }, `revision ${revision} is taken back: ${why}`);
+    this.#follow({ ...plan.settled, unconfirmed: undefined }, 'config-reverted', `revision ${revision} is taken back: ${why}`);
     await this.#note(notApplied(this.#ledgerNow(), revision, 'reverted'));
   }
 
-  #follow(state: TransactionState, text: string): void {
-    const { log } = this.#options;
+  #follow(state: TransactionState, type: EventType, text: string): void {
     if (state.running.etag !== this.#state.running.etag) this.#restartPaths = this.#pathsForRestart(state.running);
     this.#state = state;
     this.#lastError = '';
     this.#driver.rearm();
     const { running, mode, unconfirmed } = state;
     const confirmBy = unconfirmed === undefined ? {} : { confirmBy: new Date(unconfirmed.deadlineWallMs).toISOString() };
-    log.info({ revision: running.revision, etag: running.etag, source: mode, ...confirmBy }, text);
+    const severity = type === 'config-reverted' ? 'warn' : 'info';
+    this.#events.report({ type, severity, text, fields: { revision: running.revision, etag: running.etag, source: mode, ...confirmBy } });
   }
 
   /** What is nice to have on disk, but no reason to fail. */
@@ -290,7 +295,8 @@ export class ConfigManager implements DeadlineSource {
 
   #failed(error: unknown): unknown {
     this.#lastError = errorText(error);
-    this.#options.log.error(error instanceof XmcastError ? { code: error.code, hint: error.hint } : {}, `change the configuration: ${errorText(error)}`);
+    const fields = error instanceof XmcastError ? { code: error.code, hint: error.hint } : {};
+    this.#events.report({ type: 'config-failed', severity: 'error', text: `change the configuration: ${errorText(error)}`, fields });
     return error;
   }
 

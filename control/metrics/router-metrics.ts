@@ -5,12 +5,15 @@
 import type { InterfaceState, StateSource, StatusState, TakeoverState } from '../api/state-source';
 import { REPAIR_KINDS, type DataplaneLink } from '../dataplane/api';
 
+import type { TopicUsage } from '../api/watch-usage';
+
 import { familyHeader, type Labels, labelText, type MetricFamily, sampleLine, type SampleValue } from './text';
 
 interface RouterView {
   readonly status: StatusState;
   readonly interfaces: readonly InterfaceState[];
   readonly flows: number;
+  readonly watches: readonly TopicUsage[];
 }
 
 type Sample = readonly [labels: Labels, value: SampleValue];
@@ -21,7 +24,8 @@ interface RouterFamily extends MetricFamily {
 
 /** One text with all families; short, since its size depends on interfaces and reasons only. */
 export function renderRouterMetrics(state: StateSource, flows: number): string {
-  const view: RouterView = { status: state.status(), interfaces: state.interfaces(), flows };
+  const watches = state.watchUsage.snapshot();
+  const view: RouterView = { status: state.status(), interfaces: state.interfaces(), flows, watches };
   return FAMILIES.map((family) => {
     const lines = family.samples(view).map(([labels, value]) => sampleLine(family.name, labelText(labels), value));
     return familyHeader(family) + lines.join('');
@@ -219,4 +223,24 @@ const IGMP_FAMILIES: readonly RouterFamily[] = [
   ),
 ];
 
-const FAMILIES: readonly RouterFamily[] = [...STATUS_FAMILIES, ...INTERFACE_FAMILIES, ...IGMP_FAMILIES];
+function perTopic(name: string, type: MetricFamily['type'], help: string, value: (usage: TopicUsage) => SampleValue): RouterFamily {
+  return { name, type, help, samples: (view) => view.watches.map((usage) => [{ topic: usage.topic }, value(usage)]) };
+}
+
+const WATCH_FAMILIES: readonly RouterFamily[] = [
+  perTopic('xmcast_watch_subscribers', 'gauge', 'Watch streams of the API that are open.', (usage) => usage.subscribers),
+  perTopic(
+    'xmcast_watch_coalesced_total',
+    'counter',
+    'Changes not sent to a watcher because a later one of the same entry took their place, and events a watcher was too slow for.',
+    (usage) => usage.coalesced,
+  ),
+  perTopic(
+    'xmcast_watch_stalled_total',
+    'counter',
+    'Watch streams that were ended because their client did not read.',
+    (usage) => usage.stalled,
+  ),
+];
+
+const FAMILIES: readonly RouterFamily[] = [...STATUS_FAMILIES, ...INTERFACE_FAMILIES, ...IGMP_FAMILIES, ...WATCH_FAMILIES];

@@ -8,12 +8,12 @@
  * Static rules replace all of these for the groups they speak of.
  */
 import type { GroupDemand } from '../protocol/igmp/router/api';
-import type { Ipv4 } from '../protocol/packet/address';
+import { prefixContains, type Ipv4 } from '../protocol/packet/address';
 import { dynamicRoutes, isRangeRule, outgoingOf, rangeOfRule, staticRoutes, wantsLocally } from './group-routes';
 import { isUseless, newGroupState, withDemand, type Demand, type GroupState, type SeenSource } from './group-state';
 import { IdleQueue } from './idle-queue';
 import type { ReversePath } from './reverse-path';
-import { isRange, nameOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
+import { isRange, nameOf, rangeOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
 import { StaticRules, type StaticRule } from './static-rules';
 
 export interface MribSettings {
@@ -152,7 +152,37 @@ export class Mrib {
   }
 
   isWanted(key: RouteKey): boolean {
-    return isRange(key) ? this.#ranges.has(nameOf(key)) : this.wantedRoute(key.source, key.group) !== undefined;
+    return this.routeOf(key) !== undefined;
+  }
+
+  /** What a packet by this interface would make of the route, if it were the first of its source; changes nothing. */
+  preview(source: Ipv4, group: Ipv4, incoming: VportId): WantedRoute | undefined {
+    const state = this.#groups.get(group) ?? newGroupState();
+    const candidates = this.#path.incomingFor(source, group);
+    if (this.#rules.covers(group) || !candidates.includes(incoming)) return undefined;
+    const outgoing = outgoingOf(state, { source, group, incoming, candidates, sends: true }, this.#path);
+    return { source, group, incoming, outgoing, ...(wantsLocally(state, source, incoming) ? { local: true } : {}) };
+  }
+
+  /** The rule that decides for these packets, instead of what hosts want. */
+  ruleFor(source: Ipv4, group: Ipv4): StaticRule | undefined {
+    return this.#rules.match(source, group);
+  }
+
+  /** The range that takes them where no (S,G) and no (*,G) does: of the longest group, then of the longest source. */
+  rangeFor(source: Ipv4, group: Ipv4): WantedRoute | undefined {
+    let best: WantedRoute | undefined;
+    for (const route of this.#ranges.values()) {
+      const range = rangeOf(route);
+      const takes = prefixContains(range.group, group) && prefixContains(range.source, source);
+      if (takes && (best === undefined || isLonger(range, rangeOf(best)))) best = route;
+    }
+    return best;
+  }
+
+  /** As wantedRoute(), for ranges too. */
+  routeOf(key: RouteKey): WantedRoute | undefined {
+    return isRange(key) ? this.#ranges.get(nameOf(key)) : this.wantedRoute(key.source, key.group);
   }
 
   /** Every route that should be installed now. */
@@ -247,6 +277,12 @@ export class Mrib {
     this.#ranges = next;
     return changes;
   }
+}
+
+type Range = ReturnType<typeof rangeOf>;
+
+function isLonger(one: Range, other: Range): boolean {
+  return one.group.length === other.group.length ? one.source.length > other.source.length : one.group.length > other.group.length;
 }
 
 type Routes = Pick<GroupState, 'star' | 'bySource'>;

@@ -7,7 +7,7 @@ import { PUNT_CLASSES, type PolicerSettings, type PortAttachment, type PortMode,
 import { isRange, type RouteChange, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
 import { formatIpv4, prefixMask, type Ipv4 } from '../protocol/packet/address';
 
-type WireKey = xmcast.v1.RouteKey.$Properties;
+type WireKey = xmcast.v1.DataplaneRouteKey.$Properties;
 type WireRoute = xmcast.v1.DataplaneRoute.$Properties;
 
 /** PUNT_CLASSES begin at 1 on the wire. */

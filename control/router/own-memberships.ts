@@ -8,14 +8,14 @@ import type { HostMembership, HostMembershipOptions } from '../kernel/host-membe
 import type { VportId } from '../mrib/route';
 import type { GroupDemand, StaticGroup } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
-import type { Log } from '../log';
+import type { EventSink } from '../events';
 import type { Port } from './port';
 
 export type JoinOnHost = (options: HostMembershipOptions) => Promise<HostMembership>;
 
 export interface OwnMembershipsOptions {
   readonly join: JoinOnHost;
-  readonly log: Log;
+  readonly events: EventSink;
   readonly onDemand: (vport: VportId, group: Ipv4, demand: GroupDemand | undefined) => void;
 }
 
@@ -81,7 +81,8 @@ export class OwnMemberships {
     if (this.#problems.has(name)) return;
     this.#problems.add(name);
     const known = error instanceof XmcastError;
-    this.#options.log.warn(known ? { code: error.code, hint: error.hint } : {}, errorText(error));
+    const fields = known ? { code: error.code, hint: error.hint } : {};
+    this.#options.events.report({ type: 'notice', severity: 'warn', text: errorText(error), fields });
   }
 }
 

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InterfaceSettings } from '../config/settings';
 import type { Dataplane, PortAttachment, PortSpec } from '../dataplane/api';
 import { XmcastError, errorText } from '../errors';
+import type { EventSink } from '../events';
 import type { LinkState } from '../kernel/interface-table';
 import type { VportId } from '../mrib/route';
 import type { IgmpHostEffect, IgmpHostEvent, IgmpHostInterface } from '../protocol/igmp/host/api';
@@ -16,13 +17,13 @@ import type { IgmpEffect, IgmpEvent, IgmpInterfaceSettings, IgmpRouterInterface,
 import { createIgmpRouterInterface } from '../protocol/igmp/router/interface';
 import type { Ipv4Prefix } from '../protocol/packet/address';
 import { Counts } from './counts';
-import type { Log } from '../log';
+import { portEvents, type PortFace } from './port-events';
 
 export type PortEffect = IgmpEffect | IgmpHostEffect;
 
 export interface PortDependencies {
   readonly dataplane: Dataplane;
-  readonly log: Log;
+  readonly events: EventSink;
   readonly nowMs: () => number;
   /** 0 ≤ random() < 1. */
   readonly random: () => number;
@@ -61,6 +62,8 @@ export class Port {
   #problem: XmcastError | undefined;
   #attachment: PortAttachment | undefined;
   #work: Promise<void> = Promise.resolve();
+  /** What events have told of it. */
+  #told: PortFace = { link: undefined, attachment: undefined, problem: undefined };
 
   constructor(vport: VportId, settings: InterfaceSettings, deps: PortDependencies) {
     this.vport = vport;
@@ -198,36 +201,22 @@ export class Port {
     if (this.#attached?.ifindex !== link?.ifindex) this.#linkDown();
     try {
       if (link === undefined) await this.#deps.dataplane.removePort(this.vport);
-      this.#useAttachment(link === undefined ? undefined : await this.#deps.dataplane.setPort(this.#spec(link)));
+      this.#attachment = link === undefined ? undefined : await this.#deps.dataplane.setPort(this.#spec(link));
       this.#problem = undefined;
       this.#attached = link;
     } catch (error) {
       this.#attached = undefined;
       this.#attachment = undefined;
-      this.#fail(error);
+      this.#problem = problemOf(this.name, error);
     }
+    this.#tell({ link, attachment: this.#attachment, problem: this.#problem });
     this.#tellIgmp();
     this.#deps.onChanged(this);
   }
 
-  /** tc is slower than XDP: never chosen without a word. */
-  #useAttachment(attachment: PortAttachment | undefined): void {
-    const before = this.#attachment;
-    this.#attachment = attachment;
-    if (attachment === undefined || attachment.mode === 'xdp' || attachment.reason === before?.reason) return;
-    const { mode, reason, isFallback } = attachment;
-    this.#deps.log[isFallback ? 'warn' : 'info']({ interface: this.name, mode, reason }, `${this.name} runs in tc mode: ${reason}`);
-  }
-
-  #fail(error: unknown): void {
-    const before = this.#problem?.message;
-    this.#problem =
-      error instanceof XmcastError
-        ? error
-        : new XmcastError('XM_INTERNAL', `follow a change of ${this.name}: ${errorText(error)}`, { hint: 'It is tried again every second.', cause: error });
-    // Tried again and again: said once.
-    if (this.#problem.message === before) return;
-    this.#deps.log.warn({ interface: this.name, code: this.#problem.code, hint: this.#problem.hint }, this.#problem.message);
+  #tell(face: PortFace): void {
+    for (const event of portEvents(this.name, this.#told, face)) this.#deps.events.report(event);
+    this.#told = face;
   }
 
   #spec(link: LinkState): PortSpec {
@@ -284,4 +273,10 @@ export class Port {
   #hostSettings(): { readonly mtu: number; readonly random: () => number; readonly recordedSourcesLimit: number } {
     return { mtu: this.#mtu, random: this.#deps.random, recordedSourcesLimit: RECORDED_SOURCES_LIMIT };
   }
+}
+
+function problemOf(name: string, error: unknown): XmcastError {
+  if (error instanceof XmcastError) return error;
+  const hint = 'It is tried again every second.';
+  return new XmcastError('XM_INTERNAL', `follow a change of ${name}: ${errorText(error)}`, { hint, cause: error });
 }

@@ -16,6 +16,12 @@ import type { Port } from './port';
 /** An interface through which the kernel would send to this address; longest prefix first. */
 export type UnicastLookup = (address: Ipv4) => Pick<KernelRoute, 'ifindex' | 'prefixLength'> | undefined;
 
+/**
+ * subnet: of a downstream interface. unicast-route: other than the default one, through a downstream interface. upstream-route: one of the
+ * upstreams that serve the group, told by a subnet or a unicast route. upstream: those that serve it. default-route: the kernel's.
+ */
+export type ReversePathRule = 'subnet' | 'unicast-route' | 'upstream-route' | 'upstream' | 'default-route' | 'none';
+
 interface Upstream extends UpstreamSettings {
   readonly vport: VportId;
 }
@@ -68,16 +74,22 @@ export class RouterReversePath implements ReversePath {
   }
 
   incomingFor(source: Ipv4, group: Ipv4): readonly VportId[] {
+    return this.explain(source, group).vports;
+  }
+
+  /** As incomingFor(), with the rule that decided. */
+  explain(source: Ipv4, group: Ipv4): { readonly vports: readonly VportId[]; readonly rule: ReversePathRule } {
     const connected = this.#connected.longest(source);
-    if (connected !== undefined && connected.settings.upstream === undefined) return [connected.vport];
+    if (connected !== undefined && connected.settings.upstream === undefined) return { vports: [connected.vport], rule: 'subnet' };
     const route = connected === undefined ? this.#lookup(source) : undefined;
     const routed = connected ?? (route === undefined ? undefined : this.#byIfindex.get(route.ifindex));
     const isDefault = route?.prefixLength === 0;
-    if (routed !== undefined && !isDefault && routed.settings.upstream === undefined) return [routed.vport];
+    if (routed !== undefined && !isDefault && routed.settings.upstream === undefined) return { vports: [routed.vport], rule: 'unicast-route' };
     const upstreams = this.#unscoped ?? this.#serving(this.#upstreams, group, source);
-    if (routed !== undefined && upstreams.includes(routed.vport)) return [routed.vport];
-    if (upstreams.length > 0) return upstreams;
-    return routed === undefined || routed.settings.upstream !== undefined ? [] : [routed.vport];
+    if (routed !== undefined && upstreams.includes(routed.vport)) return { vports: [routed.vport], rule: 'upstream-route' };
+    if (upstreams.length > 0) return { vports: upstreams, rule: 'upstream' };
+    const isElsewhere = routed === undefined || routed.settings.upstream !== undefined;
+    return isElsewhere ? { vports: [], rule: 'none' } : { vports: [routed.vport], rule: 'default-route' };
   }
 
   upstreams(group: Ipv4, source?: Ipv4): readonly VportId[] {

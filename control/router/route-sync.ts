@@ -1,15 +1,15 @@
 /**
- * Hands changes of the wanted routes to the data plane, remembers which it refused and tries those again. Refusals are logged once each.
+ * Hands changes of the wanted routes to the data plane, remembers which it refused and tries those again. Refusals are told once each.
  *
  * A few changes are written at once. Many wait in a queue that is written piece by piece with other things in between; a few that come
  * meanwhile do not wait for them, except for what waits of their own groups, which is written first. A long list has to be taken into the
  * queue first, also piece by piece; as long as that takes everything lines up behind it, so that the later change of a route wins.
  */
 import type { Dataplane, RouteProblem } from '../dataplane/api';
+import type { EventSink } from '../events';
 import { isRange, nameOf } from '../mrib/route';
 import type { RouteChange, RouteKey } from '../mrib/route';
 import { formatIpv4 } from '../protocol/packet/address';
-import type { Log } from '../log';
 import { keyOf, RouteQueue, weightOf } from './route-queue';
 
 /** Written in one go: some 256 routes that share their sets of interfaces, or three with new sets of 256. */
@@ -21,10 +21,12 @@ const RETRIED_AT_ONCE = 1024;
 
 export interface RouteSyncOptions {
   readonly dataplane: Dataplane;
-  readonly log: Log;
+  readonly events: EventSink;
   readonly nowMs: () => number;
   /** Changes that had to wait have been written. */
   readonly onWritten: () => void;
+  /** These have reached the data plane, or were refused by it. */
+  readonly onApplied?: (changes: readonly RouteChange[]) => void;
 }
 
 /** Not in the queue yet. */
@@ -105,9 +107,11 @@ export class RouteSync {
 
   /** What came of changes that the data plane could not tell of at once. */
   applied(changes: readonly RouteChange[], refused: readonly RouteProblem[]): void {
-    if (refused.length === 0 && this.#refusals.size === 0) return;
-    const problems = new Map(refused.map((found) => [nameOf(found), found.problem]));
-    for (const change of changes) this.#note(change, problems.get(nameOf(keyOf(change))));
+    if (refused.length > 0 || this.#refusals.size > 0) {
+      const problems = new Map(refused.map((found) => [nameOf(found), found.problem]));
+      for (const change of changes) this.#note(change, problems.get(nameOf(keyOf(change))));
+    }
+    this.#options.onApplied?.(changes);
   }
 
   /** What waits is not written any more. Idempotent. */
@@ -170,15 +174,17 @@ export class RouteSync {
     const key = keyOf(change);
     const name = nameOf(key);
     if (problem === undefined) {
-      this.#refusals.delete(name);
-      return;
+      if (!this.#refusals.delete(name) || change.kind === 'remove') return;
+      const subject = routeText(key);
+      return this.#options.events.report({ type: 'route-recovered', subject, text: `route ${subject} is installed`, fields: { route: subject } });
     }
     const known = this.#refusals.get(name);
     this.#refusals.set(name, { change, problem });
     if (known?.problem === problem) return;
     this.#refused++;
-    const route = isRange(key) ? `(${name.replace(' ', ', ')})` : `(${key.source === 0 ? '*' : formatIpv4(key.source)}, ${formatIpv4(key.group)})`;
-    this.#options.log.warn({ route, problem }, `route ${route} refused: ${problem}`);
+    const route = routeText(key);
+    const text = `route ${route} refused: ${problem}`;
+    this.#options.events.report({ type: 'route-refused', severity: 'warn', subject: route, text, fields: { route, problem } });
   }
 
   #moveToEnd(refused: Refused): void {
@@ -186,6 +192,11 @@ export class RouteSync {
     this.#refusals.delete(name);
     this.#refusals.set(name, refused);
   }
+}
+
+function routeText(key: RouteKey): string {
+  if (isRange(key)) return `(${nameOf(key).replace(' ', ', ')})`;
+  return `(${key.source === 0 ? '*' : formatIpv4(key.source)}, ${formatIpv4(key.group)})`;
 }
 
 function weigh(changes: readonly RouteChange[]): number {

@@ -6,35 +6,38 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Settings } from '../config/settings';
 import type { CounterSnapshot, Dataplane, Punt, RouteProblem } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
+import { EventLog, type EventSink } from '../events';
 import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
 import type { KernelView } from '../kernel/kernel-view';
-import { Mrib, type MribSettings } from '../mrib/mrib';
+import { Mrib } from '../mrib/mrib';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
-import { readEthernetHeader } from '../protocol/packet/ethernet';
+import { ChangeFeed } from './change-feed';
 import { CounterPoll } from './counter-poll';
 import { readIgmp, sendIgmp } from './igmp-io';
 import { LoopAlarm } from './loop-alarm';
+import { mribSettings } from './mrib-settings';
+import { Neighbors } from './neighbors';
 import type { Log } from '../log';
 import { Port, type PortEffect } from './port';
 import { OwnMemberships, type JoinOnHost } from './own-memberships';
+import { PolicerWatch } from './policer-watch';
+import { protocolEvent, upstreamEvent } from './protocol-events';
 import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
 import { SsmMapper } from './ssm-mapping';
 import { activeRules } from './static-routes';
+import { streamOf } from './stream-of';
 import { Takeover, type Unclaimed } from './takeover';
 import { UpstreamReports } from './upstream-reports';
 import { Verification } from './verification';
 
 /** After so many others have their turn. */
 const MANY_AT_ONCE = 256;
-const IPV4_SOURCE_OFFSET = 12;
-const IPV4_DESTINATION_OFFSET = 16;
-const IPV4_HEADER_BYTES = 20;
 
 export interface RouterOptions {
   readonly settings: Settings;
@@ -42,23 +45,12 @@ export interface RouterOptions {
   readonly kernel: Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: the log alone. */
+  readonly events?: EventSink;
   /** 0 ≤ random() < 1, for delays of reports. Default Math.random. */
   readonly random?: () => number;
   /** Default: in this machine's kernel. */
   readonly joinOnHost?: JoinOnHost;
-}
-
-/** Streams nobody wants get this share of the route table, each for half a minute. */
-const UNWANTED_SHARE = 8;
-const UNWANTED_LIFE_MS = 30_000;
-
-function mribSettings({ limits }: Settings): MribSettings {
-  return {
-    sourceIdleMs: limits.sourceIdleMs,
-    maxLearntSources: limits.routes,
-    unwantedLifeMs: UNWANTED_LIFE_MS,
-    maxUnwanted: Math.floor(limits.routes / UNWANTED_SHARE),
-  };
 }
 
 export class Router {
@@ -68,12 +60,17 @@ export class Router {
   readonly loops: LoopAlarm;
   readonly verification: Verification;
   readonly ssm: SsmMapper;
+  readonly path: RouterReversePath;
+  readonly neighbors = new Neighbors();
+  /** For those who watch. */
+  readonly feed = new ChangeFeed();
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
   readonly #ports: PortSet;
   readonly #driver: DeadlineDriver;
-  readonly #path: RouterReversePath;
+  readonly #events: EventSink;
+  readonly #policers: PolicerWatch;
   readonly #reports: UpstreamReports;
   readonly #own: OwnMemberships;
   #settings: Settings;
@@ -88,12 +85,15 @@ export class Router {
     this.#options = options;
     this.#settings = settings;
     this.budget = { limit: settings.limits.memberships, used: 0 };
-    this.loops = new LoopAlarm(log);
+    this.#events = options.events ?? new EventLog({ log, clock });
+    const events = this.#events;
+    this.#policers = new PolicerWatch(events);
+    this.loops = new LoopAlarm(events);
     this.verification = new Verification(dataplane, log);
     this.ssm = new SsmMapper({ settings: settings.ssmMapping, clock, log, onMapped: (group) => this.#sourcesMapped(group) });
     const deps = {
       dataplane,
-      log,
+      events,
       nowMs: () => clock.nowMs(),
       random: options.random ?? Math.random,
       budget: this.budget,
@@ -103,13 +103,13 @@ export class Router {
     };
     const known = new Map(dataplane.takenOver?.ports.map(({ name, vport }) => [name, vport]));
     this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), known);
-    this.#path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
-    this.mrib = new Mrib(mribSettings(settings), this.#path);
-    this.#reports = new UpstreamReports(this.mrib, this.#path);
+    this.path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
+    this.mrib = new Mrib(mribSettings(settings), this.path);
+    this.#reports = new UpstreamReports(this.mrib, this.path);
     this.#takeover = new Takeover({
       dataplane,
       mrib: this.mrib,
-      path: this.#path,
+      path: this.path,
       ports: () => this.ports,
       portOf: (vport) => this.portOf(vport),
       collect: (changes) => this.#collect(changes),
@@ -118,13 +118,19 @@ export class Router {
     });
     this.#own = new OwnMemberships({
       join: options.joinOnHost ?? joinOnHost,
-      log,
+      events,
       onDemand: (vport, group, demand) => {
         this.#collect(this.mrib.setLocalDemand(vport, group, demand));
         this.#settle();
       },
     });
-    this.routes = new RouteSync({ dataplane, log, nowMs: deps.nowMs, onWritten: () => this.#planHousekeeping(this.#nowMs()) });
+    this.routes = new RouteSync({
+      dataplane,
+      events,
+      nowMs: deps.nowMs,
+      onWritten: () => this.#planHousekeeping(this.#nowMs()),
+      onApplied: (changes) => this.feed.routesWritten(changes),
+    });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
   }
@@ -155,6 +161,8 @@ export class Router {
     const removed = await this.#takeover.restore(this.#settings.dataplane.holdTimeMs);
     if (this.#closed) return;
     this.#collect(removed);
+    // What is installed as it is wanted is not written, and there for whoever watches all the same.
+    this.feed.routesWritten(this.#changes);
     this.#changes = this.#takeover.end(this.#changes);
     this.#settle();
     this.verification.start(this.#settings.dataplane.verifyIntervalMs);
@@ -236,9 +244,12 @@ export class Router {
   #igmpReceived(port: Port, punt: Punt): void {
     const packet = readIgmp(port, punt);
     if (packet === undefined) return;
-    const sender = packet.source === 0 ? undefined : this.#path.ownerOf(packet.source);
+    const sender = packet.source === 0 ? undefined : this.path.ownerOf(packet.source);
     if (sender !== undefined && sender !== port) this.loops.ownMessage(sender.name, port.name, this.#nowMs());
+    const { source, message } = packet;
+    if (message.kind === 'query' && sender === undefined) this.neighbors.queryHeard(port, source, message, this.#nowMs());
     port.receive(packet);
+    this.feed.reported(port, message);
   }
 
   #sourcesMapped(group: Ipv4): void {
@@ -248,11 +259,10 @@ export class Router {
   }
 
   #sourceSeen(port: Port, punt: Punt): void {
-    const ethernet = readEthernetHeader(punt.frame);
-    if (ethernet === undefined || punt.frame.length < ethernet.headerLength + IPV4_HEADER_BYTES) return;
-    const ip = new DataView(punt.frame.buffer, punt.frame.byteOffset + ethernet.headerLength, IPV4_HEADER_BYTES);
+    const stream = streamOf(punt.frame);
+    if (stream === undefined) return;
+    const { source, group } = stream;
     const nowMs = this.#nowMs();
-    const [source, group] = [ip.getUint32(IPV4_SOURCE_OFFSET), ip.getUint32(IPV4_DESTINATION_OFFSET)];
     this.#collect(this.mrib.sourceSeen(source, group, port.vport, nowMs));
     if (punt.class === 'no_route') this.#sendOn(punt, { source, group });
     const returns = punt.class === 'wrong_interface' && this.mrib.wantedRoute(source, group)?.outgoing.includes(port.vport) === true;
@@ -304,13 +314,16 @@ export class Router {
       case 'membership':
         this.#collect(this.mrib.setDemand(port.vport, effect.group, effect.wanted));
         this.#collect(this.#takeover.membershipChanged(effect.group));
+        this.feed.membershipChanged(port, effect.group);
         return this.#reports.groupChanged(effect.group);
       case 'querier':
-        return this.#thinkOver();
+        this.#thinkOver();
+        return this.feed.interfacesTouched(this.ports);
       case 'count':
         return port.dropped.add(effect.reason);
       case 'log':
-        return log[effect.level]({ interface: port.name }, effect.text);
+        this.#events.report(protocolEvent(port.name, effect));
+        return this.feed.interfacesTouched(this.ports);
     }
   }
 
@@ -327,11 +340,15 @@ export class Router {
 
   #reversePathChanged(): void {
     if (this.#closed) return;
-    this.#path.changed();
+    const upstreams = this.path.upstreamsName;
+    this.path.changed();
+    if (upstreams !== this.path.upstreamsName) this.#events.report(upstreamEvent(this.path.upstreams(0).map((vport) => this.portOf(vport)?.name ?? '')));
     this.#collect(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)));
     this.#thinkOver();
     this.#reports.interfacesChanged(this.ports);
     this.#own.follow(this.ports);
+    this.neighbors.follow(this.ports);
+    this.feed.interfacesTouched(this.ports);
     this.#settle();
   }
 
@@ -342,10 +359,14 @@ export class Router {
   async #countersRead(current: CounterSnapshot, previous: CounterSnapshot): Promise<void> {
     for (const active of current.activeSince(previous)) {
       this.mrib.sourcesActive(active, this.#nowMs());
+      this.feed.flowsActive(active);
       if (active.length >= MANY_AT_ONCE) await nextTurn();
     }
     if (this.#closed) return;
     const nowMs = this.#nowMs();
+    this.feed.flowsRead();
+    this.feed.interfacesTouched(this.ports);
+    this.#policers.countersRead(this.ports, { current, previous }, nowMs);
     this.#collect(this.mrib.expireSources(nowMs));
     this.#writeRoutes();
     this.routes.retry(nowMs);

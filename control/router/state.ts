@@ -3,10 +3,13 @@
  */
 import type { Dataplane, DataplaneLink, RouteCounters, VportCounters } from '../dataplane/api';
 import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
-import type { FlowState, InterfaceState, MembershipState, ReportState, RouteState, StateSource, StatusState, TakeoverState } from '../api/state-source';
+import type { FlowState, InterfaceState, MembershipState, NeighborState, ReportState, RouteState, StateSource, StatusState, TakeoverState } from '../api/state-source';
+import type { MembershipKey, WatchTable } from '../api/watch-source';
+import type { WatchUsage } from '../api/watch-usage';
 import type { Clock } from '../kernel/clock';
 import { nameOf } from '../mrib/route';
-import type { VportId, WantedRoute } from '../mrib/route';
+import type { RouteKey, VportId, WantedRoute } from '../mrib/route';
+import { CounterBase } from './counter-base';
 import type { Port } from './port';
 import type { Router } from './router';
 
@@ -21,15 +24,31 @@ export interface RouterStateOptions {
   readonly dataplane: Dataplane;
   readonly clock: Clock;
   readonly version: string;
+  /** From where counters are shown. Default: from where they began. */
+  readonly base?: CounterBase;
 }
 
 export class RouterState implements StateSource {
+  readonly watchUsage: WatchUsage;
+  readonly interfaceTable: WatchTable<string, InterfaceState>;
+  readonly membershipTable: WatchTable<MembershipKey, MembershipState>;
+  readonly routeTable: WatchTable<RouteKey, RouteState>;
+  readonly flowTable: WatchTable<RouteKey, FlowState>;
   readonly #options: RouterStateOptions;
+  readonly #base: CounterBase;
   readonly #startedAtMs: number;
 
   constructor(options: RouterStateOptions) {
     this.#options = options;
+    this.#base = options.base ?? new CounterBase();
     this.#startedAtMs = options.clock.nowWallMs();
+    const { router } = options;
+    const { feed, mrib } = router;
+    this.watchUsage = feed.usage;
+    this.interfaceTable = { journal: feed.interfaces, keys: () => router.ports.map(({ name }) => name), read: (name) => this.#interfaceOf(name) };
+    this.membershipTable = { journal: feed.memberships, keys: () => this.#membershipKeys(), read: (key) => this.#membershipOf(key) };
+    this.routeTable = { journal: feed.routes, keys: () => mrib.wantedRoutes(), read: (key) => mapped(mrib.routeOf(key), (route) => this.#route(route)) };
+    this.flowTable = { journal: feed.flows, keys: () => mrib.wantedRoutes(), read: (key) => mapped(mrib.routeOf(key), (route) => this.#flow(route)) };
   }
 
   status(): StatusState {
@@ -48,6 +67,7 @@ export class RouterState implements StateSource {
       takeover: this.#takeover(),
       repairs: dataplane.repairs,
       conditions: this.#conditions(),
+      countersResetWallMs: this.#base.resetWallMs,
     };
   }
 
@@ -66,40 +86,17 @@ export class RouterState implements StateSource {
     return this.#options.router.ports.flatMap((port) => [...(port.host?.wanted() ?? [])].map(({ group, filter }) => ({ interface: port.name, group, filter })));
   }
 
+  neighbors(): readonly NeighborState[] {
+    const { router, clock } = this.#options;
+    return router.neighbors.snapshot(router.ports, clock.nowMs());
+  }
+
   routes(): readonly RouteState[] {
-    const { router, dataplane, clock } = this.#options;
-    const nowMs = clock.nowMs();
-    return [...router.mrib.wantedRoutes()].map((route) => {
-      const installedAtMs = dataplane.installedAtMs(nameOf(route));
-      const problem = router.routes.problemOf(route) || (dataplane.link !== undefined && installedAtMs === undefined ? UNCONFIRMED : '');
-      const ageMs = nowMs - (installedAtMs ?? nowMs);
-      return { ...keyOf(route), isStatic: router.mrib.isStatic(route), ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
-    });
+    return Array.from(this.#options.router.mrib.wantedRoutes(), (route) => this.#route(route));
   }
 
   flows(): readonly FlowState[] {
-    const { counters, mrib } = this.#options.router;
-    const readAtMs = counters.readAtWallMs;
-    return [...mrib.wantedRoutes()].map((route) => {
-      const name = nameOf(route);
-      const found = counters.snapshot.route(name) ?? NO_ROUTE_COUNTERS;
-      return {
-        ...keyOf(route),
-        ...this.#interfacesOf(route),
-        packets: found.packets,
-        bytes: found.bytes,
-        replicatedPackets: found.copies,
-        replicatedBytes: found.copyBytes,
-        expectedPackets: found.expected,
-        failedPackets: found.failed,
-        droppedPackets: found.dropped,
-        skippedPackets: skippedCopies(found),
-        wrongInterfacePackets: found.wrongInterface,
-        ttlDroppedPackets: found.ttlDrops,
-        ...counters.rateOf(name, found),
-        readAtMs,
-      };
-    });
+    return Array.from(this.#options.router.mrib.wantedRoutes(), (route) => this.#flow(route));
   }
 
   refreshCounters(): Promise<void> {
@@ -120,6 +117,56 @@ export class RouterState implements StateSource {
     };
   }
 
+  #route(route: WantedRoute): RouteState {
+    const { router, dataplane, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    const installedAtMs = dataplane.installedAtMs(nameOf(route));
+    const problem = router.routes.problemOf(route) || (dataplane.link !== undefined && installedAtMs === undefined ? UNCONFIRMED : '');
+    const ageMs = nowMs - (installedAtMs ?? nowMs);
+    return { ...keyOf(route), isStatic: router.mrib.isStatic(route), ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
+  }
+
+  #flow(route: WantedRoute): FlowState {
+    const { router, dataplane } = this.#options;
+    const { counters } = router;
+    const name = nameOf(route);
+    const counted = counters.snapshot.route(name) ?? NO_ROUTE_COUNTERS;
+    const found = this.#base.route(name, counted, dataplane.installedAtMs(name));
+    return {
+      ...keyOf(route),
+      ...this.#interfacesOf(route),
+      packets: found.packets,
+      bytes: found.bytes,
+      replicatedPackets: found.copies,
+      replicatedBytes: found.copyBytes,
+      expectedPackets: found.expected,
+      failedPackets: found.failed,
+      droppedPackets: found.dropped,
+      skippedPackets: skippedCopies(found),
+      wrongInterfacePackets: found.wrongInterface,
+      ttlDroppedPackets: found.ttlDrops,
+      ...counters.rateOf(name, counted),
+      readAtMs: counters.readAtWallMs,
+    };
+  }
+
+  #interfaceOf(name: string): InterfaceState | undefined {
+    return mapped(this.#portOf(name), (port) => this.#interface(port));
+  }
+
+  #membershipOf({ interface: name, group }: MembershipKey): MembershipState | undefined {
+    const found = this.#portOf(name)?.igmp?.membership(group, this.#options.clock.nowMs());
+    return mapped(found, (membership) => ({ ...membership, interface: name }));
+  }
+
+  *#membershipKeys(): Iterable<MembershipKey> {
+    for (const port of this.#options.router.ports) for (const group of port.igmp?.groups() ?? []) yield { interface: port.name, group };
+  }
+
+  #portOf(name: string): Port | undefined {
+    return this.#options.router.ports.find((port) => port.name === name);
+  }
+
   #interfacesOf(route: WantedRoute): { readonly incomingInterface: string; readonly outgoingInterfaces: readonly string[] } {
     return {
       incomingInterface: route.incoming === undefined ? '' : this.#nameOf(route.incoming),
@@ -134,6 +181,7 @@ export class RouterState implements StateSource {
   #interface(port: Port): InterfaceState {
     const { clock, router } = this.#options;
     const link = port.link;
+    const { received, sent, dropped } = this.#base.counts(port);
     return {
       name: port.name,
       ifindex: link?.ifindex ?? 0,
@@ -146,15 +194,15 @@ export class RouterState implements StateSource {
       mtu: link?.mtu ?? 0,
       ttlThreshold: port.settings.ttlThreshold,
       alternativeSubnets: port.settings.alternativeSubnets,
-      ...this.#counters(router.counters.snapshot.vport(port.vport)),
+      ...this.#counters(this.#base.vport(port, router.counters.snapshot.vport(port.vport))),
       querier: port.igmp?.querier(clock.nowMs()),
       forwardsToHosts: port.forwardsToHosts,
       host: port.host?.snapshot(clock.nowMs()),
       memberships: port.igmp?.membershipCount ?? 0,
       igmpVersion: port.settings.igmp.version,
-      igmpReceived: port.received.snapshot(),
-      igmpSent: port.sent.snapshot(),
-      igmpDropped: port.dropped.snapshot(),
+      igmpReceived: received,
+      igmpSent: sent,
+      igmpDropped: dropped,
     };
   }
 
@@ -187,6 +235,10 @@ export class RouterState implements StateSource {
 
 function keyOf({ source, group, sourceLength, groupLength }: WantedRoute): Pick<RouteState, 'source' | 'group' | 'sourceLength' | 'groupLength'> {
   return { source, group, sourceLength, groupLength };
+}
+
+function mapped<Found, Made>(found: Found | undefined, make: (found: Found) => Made): Made | undefined {
+  return found === undefined ? undefined : make(found);
 }
 
 function condition(port: Port): Pick<InterfaceState, 'status' | 'problem'> {

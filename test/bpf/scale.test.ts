@@ -11,7 +11,6 @@ import { RouteSync } from '../../control/router/route-sync';
 import { Bed } from '../bench/routes/bed';
 import { endure } from '../bench/routes/event-loop';
 import { eventually } from '../lab/eventually';
-import { quiet } from '../unit/router/fakes';
 
 const ROUTES = 128_000;
 const VPORTS = 1024;
@@ -44,7 +43,7 @@ describe('128,000 routes', () => {
   let sync: RouteSync;
   beforeAll(async () => {
     dataplane = await open();
-    sync = new RouteSync({ dataplane, log: quiet, nowMs: systemClock.nowMs, onWritten: () => undefined });
+    sync = new RouteSync({ dataplane, events: { report: () => undefined }, nowMs: systemClock.nowMs, onWritten: () => undefined });
   }, 20_000);
   afterAll(() => dataplane.close());
 
@@ -109,7 +108,7 @@ test('a burst of new outgoing sets, more than there are spare groups, is install
       sync.retry(systemClock.nowMs());
     },
   });
-  const sync = new RouteSync({ dataplane, log: quiet, nowMs: systemClock.nowMs, onWritten: () => undefined });
+  const sync = new RouteSync({ dataplane, events: { report: () => undefined }, nowMs: systemClock.nowMs, onWritten: () => undefined });
   try {
     // Each of three ports, no two alike: all of one size class, and beyond it of the larger ones.
     const changes = Array.from({ length: sets }, (_, i) => set(i, 2 + i, 400, 401));

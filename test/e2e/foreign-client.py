@@ -1,6 +1,7 @@
-"""A client of ConfigService that shares no code with xmcast: gRPC of another language, the schema by reflection. Prints what it got as JSON.
+"""A client that shares no code with xmcast: gRPC of another language, the schema by reflection. Prints what it got as JSON.
 
-usage: foreign-client.py SOCKET
+usage: foreign-client.py SOCKET             changes the configuration
+       foreign-client.py SOCKET watch       watches memberships, a line for each message, until the server ends the stream
 """
 import json
 import sys
@@ -107,4 +108,20 @@ def main(socket):
         }))
 
 
-main(sys.argv[1])
+def watch(socket):
+    with grpc.insecure_channel("unix://" + socket) as channel:
+        learn_schema(channel, "xmcast.v1.StateService")
+        request, response = (message("xmcast.v1.WatchMemberships" + end) for end in ("Request", "Response"))
+        stub = channel.unary_stream("/xmcast.v1.StateService/WatchMemberships",
+                                    request_serializer=request.SerializeToString, response_deserializer=response.FromString)
+        try:
+            for answer in stub(request()):
+                print(json.dumps(json_format.MessageToDict(answer, preserving_proto_field_name=True)), flush=True)
+        except grpc.RpcError as error:
+            print(json.dumps({"status": error.code().name}), flush=True)
+
+
+if sys.argv[2:] == ["watch"]:
+    watch(sys.argv[1])
+else:
+    main(sys.argv[1])

@@ -170,6 +170,19 @@ test.each(['interfaces', 'memberships', 'reports', 'routes', 'flows'])('%s as li
   expect(named(yaml[command])).toEqual(named(document[command]));
 });
 
+test('events, top, trace, health and what the daemon can do', async () => {
+  const { events } = await daemon.ctl<{ events: { type: string; subject: string }[] }>('events', '-n', '0');
+  expect(events).toEqual(expect.arrayContaining([expect.objectContaining({ type: 'TYPE_INTERFACE_ATTACHED', subject: 'lan1' })]));
+  const top = await daemon.ctlText('top', '--every', '0.2');
+  expect(top).toMatch(new RegExp(`^${SOURCE.replaceAll('.', '\\.')} +${G.replaceAll('.', '\\.')} +up0 +1 `, 'm'));
+  expect(await daemon.ctlText('trace', G, '--source', SOURCE)).toContain('Forwarded to lan1 by');
+  const refused = await ended('--target', `unix://${daemon.socketPath}`, 'trace', G, '--source', SOURCE, '--in', 'lan2');
+  expect(await refused.exited).toMatchObject({ code: 6 });
+  expect(await daemon.ctlText('health', 'dataplane')).toBe('serving\n');
+  expect(await daemon.ctl('capabilities')).toMatchObject({ apiVersion: 'xmcast.v1', interfaces: [{ interface: 'up0', mode: 'MODE_XDP' }, {}, {}] });
+  expect(await daemon.ctl('neighbors')).toEqual({ neighbors: [] });
+});
+
 test('--watch draws until it is interrupted, and ends with 0', async () => {
   const child = star.lab.spawn(undefined, [inRepository('deploy/bin/xmcastctl'), '--target', `unix://${daemon.socketPath}`, 'flows', '-w', '0.1']);
   await eventually(() => child.stdout.split('SOURCE').length > 3, { what: 'three tables', timeoutMs: 15_000 });

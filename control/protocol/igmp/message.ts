@@ -74,3 +74,6 @@ export const IGMP_DROP_REASONS = [
   'not_for_hosts',
 ] as const;
 export type IgmpDropReason = (typeof IGMP_DROP_REASONS)[number];
+
+/** What a line of the log is about: who asks on the link, a limit, or routers that are configured in different ways. */
+export type IgmpLogSubject = 'querier' | 'limit' | 'mismatch';

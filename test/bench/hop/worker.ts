@@ -33,7 +33,7 @@ class Worker {
   private constructor(dataplane: Dataplane, heard: Heard) {
     this.#dataplane = dataplane;
     this.#heard = heard;
-    this.#sync = new RouteSync({ dataplane, log: pino({ level: 'silent' }), nowMs: systemClock.nowMs, onWritten: () => undefined });
+    this.#sync = new RouteSync({ dataplane, events: { report: () => undefined }, nowMs: systemClock.nowMs, onWritten: () => undefined });
     heard.sync = this.#sync;
   }
 

@@ -4,7 +4,6 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { pino } from 'pino';
 import { monotonicNs, readBtf } from '#bindings';
 import { NO_COUNTERS, PUNT_CLASSES, type PolicerSettings, type PuntClass } from '../../../control/dataplane/api';
 import { BpfDataplane } from '../../../control/dataplane/bpf-dataplane';
@@ -200,7 +199,7 @@ class Worker {
   }
 
   async #write(changes: readonly RouteChange[], singly: boolean): Promise<Omit<Endured<void>, 'result'> & { readonly refused: number }> {
-    const sync = new RouteSync({ dataplane: this.#dataplane, log: pino({ level: 'silent' }), nowMs: systemClock.nowMs, onWritten: () => undefined });
+    const sync = new RouteSync({ dataplane: this.#dataplane, events: { report: () => undefined }, nowMs: systemClock.nowMs, onWritten: () => undefined });
     const { wallMs, stallMs, waitP99Ms } = await endure(async () => {
       if (singly) for (const change of changes) sync.apply([change], systemClock.nowMs());
       else sync.apply(changes, systemClock.nowMs());

@@ -5,11 +5,17 @@ import type {
   FlowState,
   InterfaceState,
   MembershipState,
+  NeighborState,
   ReportState,
   RouteState,
   StateSource,
   StatusState,
 } from '../../../control/api/state-source';
+import { ChangeJournal } from '../../../control/api/change-journal';
+import { groupText, sourceText } from '../../../control/api/route-text';
+import type { MembershipKey, WatchTable } from '../../../control/api/watch-source';
+import { WatchUsage } from '../../../control/api/watch-usage';
+import type { RouteKey } from '../../../control/mrib/route';
 import type { IgmpHostSnapshot } from '../../../control/protocol/igmp/host/api';
 import type { TrackedHost } from '../../../control/protocol/igmp/router/api';
 import { parseIpv4 } from '../../../control/protocol/packet/address';
@@ -34,13 +40,25 @@ export class FakeState implements StateSource {
     repairs: new Map(),
     dataplane: { target: 'unix:///run/dp.sock', isUp: true, sinceMs: 1_700_000_000_000, problem: '', connects: 2, puntsLost: 3n },
     conditions: [],
+    countersResetWallMs: undefined,
   };
   interfaceStates: InterfaceState[] = [];
   membershipStates: MembershipState[] = [];
   reportStates: ReportState[] = [];
+  neighborStates: NeighborState[] = [];
   routeStates: RouteState[] = [];
   flowStates: FlowState[] = [];
   refreshes = 0;
+  readonly watchUsage = new WatchUsage();
+  readonly interfaceTable = table(() => this.interfaceStates, ({ name }) => name, (name: string) => name);
+  readonly membershipTable: WatchTable<MembershipKey, MembershipState> = table(
+    () => this.membershipStates,
+    (state) => `${state.interface} ${state.group}`,
+    (key: MembershipKey) => `${key.interface} ${key.group}`,
+    (state) => ({ interface: state.interface, group: state.group }),
+  );
+  readonly routeTable: WatchTable<RouteKey, RouteState> = table(() => this.routeStates, routeText, routeText, routeKey);
+  readonly flowTable: WatchTable<RouteKey, FlowState> = table(() => this.flowStates, routeText, routeText, routeKey);
   /** Replaced by tests that hold a refresh or let it fail. */
   onRefresh: () => Promise<void> = () => Promise.resolve();
 
@@ -60,6 +78,10 @@ export class FakeState implements StateSource {
     return this.reportStates;
   }
 
+  neighbors(): readonly NeighborState[] {
+    return this.neighborStates;
+  }
+
   routes(): readonly RouteState[] {
     return this.routeStates;
   }
@@ -72,6 +94,50 @@ export class FakeState implements StateSource {
     this.refreshes += 1;
     return this.onRefresh();
   }
+}
+
+/** Entries of a list, found by name. A test that changes the list records the key in the journal. */
+function table<Key, State>(
+  list: () => readonly State[],
+  nameOf: (state: State) => string,
+  nameOfKey: (key: Key) => string,
+  keyOf: (state: State) => Key = nameOf as unknown as (state: State) => Key,
+): WatchTable<Key, State> {
+  let indexed: readonly State[] | undefined;
+  let index: ReadonlyMap<string, State> = new Map();
+  const read = (key: Key): State | undefined => {
+    if (indexed !== list()) index = new Map(list().map((state) => [nameOf(state), state]));
+    indexed = list();
+    return index.get(nameOfKey(key));
+  };
+  const keys = function* (): Iterable<Key> {
+    for (const state of list()) yield keyOf(state);
+  };
+  return { journal: new ChangeJournal<Key>(), keys, read };
+}
+
+type Ranged = Parameters<typeof groupText>[0];
+
+function routeText(route: Ranged): string {
+  return `${sourceText(route)} ${groupText(route)}`;
+}
+
+function routeKey({ source, group, sourceLength, groupLength }: Ranged): RouteKey {
+  return { source, group, ...(sourceLength === undefined ? {} : { sourceLength }), ...(groupLength === undefined ? {} : { groupLength }) };
+}
+
+export function neighborState(changes: Partial<NeighborState> = {}): NeighborState {
+  return {
+    interface: 'eth1',
+    address: ip('10.1.0.2'),
+    isQuerier: true,
+    version: 3,
+    ageMs: 600_000,
+    lastHeardMs: 5_000,
+    expiresMs: 250_000,
+    queries: 6n,
+    ...changes,
+  };
 }
 
 export function interfaceState(changes: Partial<InterfaceState> = {}): InterfaceState {

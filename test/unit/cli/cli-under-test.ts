@@ -8,6 +8,9 @@ import path from 'node:path';
 import type { NetworkSettings } from '../../../control/api/network';
 import { type ApiServer, startApiServer } from '../../../control/api/server';
 import { type CliIo, runCli } from '../../../control/cli/run';
+import { EventLog } from '../../../control/events';
+import { systemClock } from '../../../control/kernel/clock';
+import { FakeControl } from '../api/fake-control';
 import { FakeState } from '../api/fake-state';
 import { RecordedLog } from '../api/recorded-log';
 
@@ -21,12 +24,15 @@ export class CliUnderTest {
   readonly folder = mkdtempSync(path.join(os.tmpdir(), 'xmcast-cli-'));
   readonly socketPath = path.join(this.folder, 'control.sock');
   readonly state = new FakeState();
+  readonly control = new FakeControl();
+  readonly events = new EventLog({ log: new RecordedLog(), clock: systemClock });
   #server: ApiServer | undefined;
 
   /** Also over TCP, if told. */
   async start(network?: NetworkSettings): Promise<this> {
     const tcp = network === undefined ? {} : { network };
-    this.#server = await startApiServer({ socketPath: this.socketPath, state: this.state, log: new RecordedLog(), ...tcp });
+    const { socketPath, state, control, events } = this;
+    this.#server = await startApiServer({ socketPath, state, control, events, log: new RecordedLog(), ...tcp });
     return this;
   }
 

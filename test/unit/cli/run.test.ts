@@ -126,7 +126,9 @@ describe('failures', () => {
   });
 });
 
-test.each(['status', 'interfaces', 'memberships', 'reports', 'routes', 'flows'])('%s --help has examples', async (name) => {
+test.each([
+  'status', 'interfaces', 'neighbors', 'memberships', 'reports', 'routes', 'flows', 'events', 'top', 'trace', 'capabilities', 'reset', 'log-level', 'health',
+])('%s --help has examples', async (name) => {
   const { status, stdout } = await cli.run([name, '--help']);
   expect(status).toBe(0);
   expect(stdout).toMatch(new RegExp(`^Examples:\n {2}xmcastctl ${name}\\b`, 'm'));

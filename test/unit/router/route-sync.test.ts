@@ -2,7 +2,7 @@
 import type { RouteProblem } from '../../../control/dataplane/api';
 import { routeName, type RouteChange } from '../../../control/mrib/route';
 import { RouteSync } from '../../../control/router/route-sync';
-import { FakeDataplane, quiet } from './fakes';
+import { FakeDataplane } from './fakes';
 
 const set = (source: number, group = 1, outgoing: readonly number[] = [2]): RouteChange => ({ kind: 'set', route: { source, group, incoming: 1, outgoing } });
 const remove = (source: number, group = 1): RouteChange => ({ kind: 'remove', key: { source, group } });
@@ -25,7 +25,7 @@ function world() {
   const dataplane = new SlowDataplane();
   dataplane.limit = Infinity;
   const onWritten = jest.fn();
-  const sync = new RouteSync({ dataplane, log: quiet, nowMs: () => dataplane.nowMs, onWritten });
+  const sync = new RouteSync({ dataplane, events: { report: () => undefined }, nowMs: () => dataplane.nowMs, onWritten });
   return { dataplane, sync, onWritten, turn: () => jest.advanceTimersToNextTimer() };
 }
 afterEach(() => jest.useRealTimers());
@@ -168,7 +168,7 @@ describe('a data plane that answers later', () => {
   function late() {
     const dataplane = new LateDataplane();
     dataplane.limit = Infinity;
-    const sync = new RouteSync({ dataplane, log: quiet, nowMs: () => dataplane.nowMs, onWritten: () => undefined });
+    const sync = new RouteSync({ dataplane, events: { report: () => undefined }, nowMs: () => dataplane.nowMs, onWritten: () => undefined });
     return { dataplane, sync };
   }
   const problem = (source: number): RouteProblem => ({ source, group: 1, problem: 'full' });

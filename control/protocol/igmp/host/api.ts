@@ -3,7 +3,7 @@
  * The machine is pure: `input(event, nowMs) → effects`, `nextDeadline()`. Times are integer ms of a monotonic clock that is handed in.
  */
 import type { Ipv4, Ipv4Prefix } from '../../packet/address';
-import type { IgmpDropReason, IgmpMessage, ReceivedIgmp } from '../message';
+import type { IgmpDropReason, IgmpLogSubject, IgmpMessage, ReceivedIgmp } from '../message';
 
 export interface IgmpHostSettings {
   /** Highest version of the reports; an older querier is followed down and, when its timer ends, up again. */
@@ -44,7 +44,7 @@ export type IgmpHostEffect =
   /** Send this message to this IP address, TTL 1, with Router Alert, from `source`. */
   | { readonly kind: 'send'; readonly source: Ipv4; readonly destination: Ipv4; readonly message: IgmpMessage }
   | { readonly kind: 'count'; readonly reason: IgmpDropReason }
-  | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly text: string };
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly about: IgmpLogSubject; readonly text: string };
 
 /** For StateService, CLI and metrics. */
 export interface IgmpHostSnapshot {

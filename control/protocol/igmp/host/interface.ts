@@ -156,7 +156,7 @@ class HostInterface implements IgmpHostInterface {
     const isOlder = version < this.#settings.version;
     const reason = isOlder ? 'an older querier is present' : 'no older querier is left';
     const text = `reports are in IGMPv${version}: ${reason}, ${formatIpv4(this.#presence.querier)} asked last`;
-    effects.push({ kind: 'log', level: isOlder ? 'warn' : 'info', text });
+    effects.push({ kind: 'log', level: isOlder ? 'warn' : 'info', about: 'querier', text });
     return true;
   }
 
@@ -183,7 +183,7 @@ class HostInterface implements IgmpHostInterface {
     this.#quietUntilMs = this.#nowMs + LOG_GAP_MS;
     const asker = formatIpv4(this.#presence.querier);
     const text = `${asker} asks in IGMPv${query.version}, which knows no sources, about ${lost} groups wanted from named sources only`;
-    effects.push({ kind: 'log', level: 'warn', text });
+    effects.push({ kind: 'log', level: 'warn', about: 'mismatch', text });
   }
 
   #turn(effects: IgmpHostEffect[]): Turn {

@@ -3,7 +3,7 @@
  * The machine is pure: `input(event, nowMs) → effects`, `nextDeadline()`. Times are integer ms of a monotonic clock that is handed in.
  */
 import type { Ipv4, Ipv4Prefix } from '../../packet/address';
-import type { IgmpDropReason, IgmpMessage, ReceivedIgmp } from '../message';
+import type { IgmpDropReason, IgmpLogSubject, IgmpMessage, ReceivedIgmp } from '../message';
 
 /** RFC 3376 §8 values. Everything that has a formula there is derived, not configured. */
 export interface IgmpTiming {
@@ -117,7 +117,7 @@ export type IgmpEffect =
   /** Whether this router is the querier has changed. Not on link-down. */
   | { readonly kind: 'querier'; readonly isQuerier: boolean }
   | { readonly kind: 'count'; readonly reason: IgmpDropReason }
-  | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly text: string };
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly about: IgmpLogSubject; readonly text: string };
 
 /**
  * What one interface wants of a group (RFC 3376 §6.3). include: only `sources`. exclude: everything but `sources`
@@ -169,6 +169,10 @@ export interface IgmpRouterInterface {
   input(event: IgmpEvent, nowMs: number): readonly IgmpEffect[];
   nextDeadline(): number | undefined;
   memberships(nowMs: number): readonly MembershipSnapshot[];
+  /** Of one group; undefined: nobody wants it. */
+  membership(group: Ipv4, nowMs: number): MembershipSnapshot | undefined;
+  /** May be walked while they change. */
+  groups(): Iterable<Ipv4>;
   readonly membershipCount: number;
   /** Memberships that were restored, and that no host has claimed so far. */
   readonly unclaimedCount: number;

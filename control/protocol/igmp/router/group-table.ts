@@ -171,6 +171,15 @@ export class GroupTable {
     return Array.from(this.#groups.values(), (membership) => snapshotOf(membership, context));
   }
 
+  snapshot(group: Ipv4, context: SnapshotContext): MembershipSnapshot | undefined {
+    const membership = this.#groups.get(keyOf(group));
+    return membership === undefined ? undefined : snapshotOf(membership, context);
+  }
+
+  *all(): Iterable<Ipv4> {
+    for (const { group } of this.#groups.values()) yield group;
+  }
+
   /** A join beyond a limit: of a group too many, or of a host in too many groups. */
   #refuses({ group, reporter }: AdmittedRecord, found: Membership | undefined, turn: Turn): boolean {
     const isCounted = found?.isCounted ?? !isExempt(group, turn.settings.limits);

@@ -25,6 +25,7 @@ import { Places } from './places';
 import { Querier, type RoleChange } from './querier';
 import { generalQuery } from './query-messages';
 import { recordOfOlder, recordOfV3 } from './record';
+import type { SnapshotContext } from './snapshot';
 import { Turn } from './turn';
 
 export function createIgmpRouterInterface(settings: IgmpInterfaceSettings): IgmpRouterInterface {
@@ -62,9 +63,15 @@ class RouterInterface implements IgmpRouterInterface {
   }
 
   memberships(nowMs: number): readonly MembershipSnapshot[] {
-    const { settings, nowMs: lastMs } = this.#turn;
-    const now = Math.max(lastMs, nowMs);
-    return this.#groups.snapshots({ nowMs: now, settings, hostsHaveAnswered: now >= this.#querier.firstAnswersUntilMs });
+    return this.#groups.snapshots(this.#snapshotContext(nowMs));
+  }
+
+  membership(group: Ipv4, nowMs: number): MembershipSnapshot | undefined {
+    return this.#groups.snapshot(group, this.#snapshotContext(nowMs));
+  }
+
+  groups(): Iterable<Ipv4> {
+    return this.#groups.all();
   }
 
   get membershipCount(): number {
@@ -77,6 +84,12 @@ class RouterInterface implements IgmpRouterInterface {
 
   querier(nowMs: number): QuerierSnapshot {
     return this.#querier.snapshot(Math.max(this.#turn.nowMs, nowMs));
+  }
+
+  #snapshotContext(nowMs: number): SnapshotContext {
+    const { settings, nowMs: lastMs } = this.#turn;
+    const now = Math.max(lastMs, nowMs);
+    return { nowMs: now, settings, hostsHaveAnswered: now >= this.#querier.firstAnswersUntilMs };
   }
 
   #handle(event: IgmpEvent): void {

@@ -3,7 +3,7 @@
  * One for each machine, begun anew with each input, so that a report costs no objects of its own. Decides nothing.
  */
 import type { Ipv4 } from '../../packet/address';
-import type { IgmpDropReason } from '../message';
+import type { IgmpDropReason, IgmpLogSubject } from '../message';
 import type { IgmpEffect, IgmpInterfaceSettings } from './api';
 import type { Querier } from './querier';
 import type { IgmpIntervals } from './timers';
@@ -78,7 +78,12 @@ export class Turn {
   logSparingly(topic: LogTopic, level: 'info' | 'warn', text: () => string): boolean {
     if ((this.#quietUntilMs.get(topic) ?? -Infinity) > this.nowMs) return false;
     this.#quietUntilMs.set(topic, this.nowMs + LOG_GAP_MS);
-    this.emit({ kind: 'log', level, text: text() });
+    this.emit({ kind: 'log', level, about: subjectOf(topic), text: text() });
     return true;
   }
+}
+
+function subjectOf(topic: LogTopic): IgmpLogSubject {
+  if (topic === 'querier-lost' || topic === 'querier-won') return 'querier';
+  return topic === 'querier-version' || topic === 'querier-denied' ? 'mismatch' : 'limit';
 }

@@ -1,0 +1,54 @@
+/**
+ * How many watch, what they were spared and who was given up, for metrics. Owns the limit of watchers.
+ */
+
+export const WATCH_TOPICS = ['interfaces', 'memberships', 'routes', 'flows', 'events'] as const;
+export type WatchTopic = (typeof WATCH_TOPICS)[number];
+
+/** Of all topics together. */
+export const MAX_WATCHERS = 64;
+
+export interface TopicUsage {
+  readonly topic: WatchTopic;
+  readonly subscribers: number;
+  /** Changes that were not sent because a later one took their place. */
+  readonly coalesced: bigint;
+  /** Streams ended because their client did not read. */
+  readonly stalled: bigint;
+}
+
+export class WatchUsage {
+  readonly #topics = new Map(WATCH_TOPICS.map((topic) => [topic, { subscribers: 0, coalesced: 0n, stalled: 0n }]));
+  #watchers = 0;
+
+  /** False: there are too many. */
+  enter(topic: WatchTopic): boolean {
+    if (this.#watchers >= MAX_WATCHERS) return false;
+    this.#watchers += 1;
+    this.#of(topic).subscribers += 1;
+    return true;
+  }
+
+  leave(topic: WatchTopic): void {
+    this.#watchers -= 1;
+    this.#of(topic).subscribers -= 1;
+  }
+
+  coalesced(topic: WatchTopic, changes: number): void {
+    this.#of(topic).coalesced += BigInt(changes);
+  }
+
+  stalled(topic: WatchTopic): void {
+    this.#of(topic).stalled += 1n;
+  }
+
+  snapshot(): readonly TopicUsage[] {
+    return [...this.#topics].map(([topic, usage]) => ({ topic, ...usage }));
+  }
+
+  #of(topic: WatchTopic): { subscribers: number; coalesced: bigint; stalled: bigint } {
+    const usage = this.#topics.get(topic);
+    if (usage === undefined) throw new Error(`no topic ${topic}`);
+    return usage;
+  }
+}
