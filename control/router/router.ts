@@ -15,6 +15,7 @@ import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
 import { readEthernetHeader } from '../protocol/packet/ethernet';
+import { Background } from './background';
 import { CounterPoll } from './counter-poll';
 import { readIgmp, sendIgmp } from './igmp-io';
 import { LoopAlarm } from './loop-alarm';
@@ -25,13 +26,15 @@ import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
 import { SsmMapper } from './ssm-mapping';
-import { activeRules } from './static-routes';
+import { StaticEntries } from './static-entries';
 import { Takeover, type Unclaimed } from './takeover';
 import { UpstreamReports } from './upstream-reports';
 import { Verification } from './verification';
 
 /** After so many others have their turn. */
 const MANY_AT_ONCE = 256;
+/** Groups that are thought over in one step: some hundred microseconds where each has a source or two. */
+const GROUPS_AT_ONCE = 32;
 const IPV4_SOURCE_OFFSET = 12;
 const IPV4_DESTINATION_OFFSET = 16;
 const IPV4_HEADER_BYTES = 20;
@@ -68,6 +71,7 @@ export class Router {
   readonly loops: LoopAlarm;
   readonly verification: Verification;
   readonly ssm: SsmMapper;
+  readonly static: StaticEntries;
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
@@ -76,6 +80,7 @@ export class Router {
   readonly #path: RouterReversePath;
   readonly #reports: UpstreamReports;
   readonly #own: OwnMemberships;
+  readonly #background: Background;
   #settings: Settings;
   #dataplaneDueMs: number | undefined;
   /** What the turn has changed so far: written together, or before something needs it. */
@@ -125,6 +130,17 @@ export class Router {
       },
     });
     this.routes = new RouteSync({ dataplane, log, nowMs: deps.nowMs, onWritten: () => this.#planHousekeeping(this.#nowMs()) });
+    this.#background = new Background({ nowMs: deps.nowMs, step: () => this.#step(), onTurn: () => this.#settle() });
+    this.static = new StaticEntries({
+      mrib: this.mrib,
+      routes: this.routes,
+      ports: () => this.ports,
+      onBehind: () => {
+        this.#background.run();
+        this.#settle();
+      },
+      caughtUp: () => this.#background.idle(),
+    });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
   }
@@ -144,6 +160,7 @@ export class Router {
    */
   async start(): Promise<readonly XmcastError[]> {
     this.#options.kernel.onChanges(() => void this.#followLinks());
+    this.static.routes.configure(this.#settings.staticRoutes);
     await this.#ports.configure(this.#settings.interfaces);
     await this.#followLinks();
     this.counters.start(this.#settings.dataplane.counterIntervalMs);
@@ -177,6 +194,7 @@ export class Router {
     this.counters.start(settings.dataplane.counterIntervalMs);
     this.verification.start(settings.dataplane.verifyIntervalMs);
     this.#options.dataplane.setPolicers(settings.dataplane.policers);
+    this.static.routes.configure(settings.staticRoutes);
     await this.#ports.configure(settings.interfaces);
     this.ssm.setSettings(settings.ssmMapping);
     await this.#followLinks();
@@ -209,6 +227,7 @@ export class Router {
     if (this.#closed) return;
     this.#closed = true;
     this.#driver.close();
+    this.#background.close();
     this.#own.close();
     this.ssm.close();
     await this.counters.close();
@@ -312,15 +331,24 @@ export class Router {
   #reversePathChanged(): void {
     if (this.#closed) return;
     this.#path.changed();
-    this.#collect(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)));
+    this.static.interfacesChanged();
     this.#thinkOver();
     this.#reports.interfacesChanged(this.ports);
     this.#own.follow(this.ports);
     this.#settle();
   }
 
+  /** Begins at once, and goes on piece by piece. */
   #thinkOver(): void {
-    this.#collect(this.mrib.reversePathChanged());
+    this.mrib.reversePathChanged();
+    this.#background.run();
+  }
+
+  /** A piece of what is to do when nothing else is; false when that is nothing. */
+  #step(): boolean {
+    const changes = this.static.step() ?? (this.mrib.isThinking ? this.mrib.thinkOver(GROUPS_AT_ONCE) : undefined);
+    this.#collect(changes ?? []);
+    return changes !== undefined;
   }
 
   async #countersRead(current: CounterSnapshot, previous: CounterSnapshot): Promise<void> {
