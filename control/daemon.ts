@@ -23,11 +23,15 @@ import { MetricsListener } from './metrics/metrics-listener';
 import { productVersion } from './paths';
 import { Router } from './router/router';
 import { RouterState } from './router/state';
+import { EntryStore, type EntryStoreOptions } from './static/entry-store';
+import { StaticManager } from './static/static-manager';
 
 export interface DaemonOptions {
   readonly starting: StartingConfig;
   /** Called once, when the API takes over from a file. */
   readonly openStore: () => Promise<RevisionStore>;
+  /** Where static entries of the API are kept. */
+  readonly entryStore: EntryStoreOptions;
   readonly bpfObjectPath: string;
   /** Fail when a configured interface does not exist, instead of waiting for it. */
   readonly requireInterfaces: boolean;
@@ -91,11 +95,14 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   const problem = (await router.start()).find(({ code }) => requireInterfaces || code !== 'XM_INTERFACE');
   if (problem !== undefined) throw problem;
 
-  const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion() });
+  let staticEntries: StaticManager | undefined;
+  const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion(), staticEntries: () => staticEntries?.counts });
+  staticEntries = await startStaticEntries(options, settings, router);
+  closers.push(() => staticEntries.close());
   const counters = new ApiCounters();
   const metrics = new MetricsListener({ state, api: counters, log });
   closers.push(() => metrics.close());
-  const followers = new Followers(settings, { router, metrics, log, afterlife });
+  const followers = new Followers(settings, { router, staticEntries, metrics, log, afterlife });
   const config = new ConfigManager({
     started: starting,
     store: starting.store,
@@ -113,7 +120,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     options.onStopRequested();
   };
   const { socketPath, socketGroup } = settings.api;
-  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, detach, counters, log });
+  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, static: staticEntries, detach, counters, log });
   closers.push(() => api.close());
   followers.open(api);
   await metrics.follow(settings.metrics);
@@ -123,6 +130,16 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   sdNotify('READY=1');
   log.info({ socket: settings.api.socketPath, interfaces: settings.interfaces.map(({ name }) => name) }, 'xmcastd is ready');
   return config;
+}
+
+async function startStaticEntries({ entryStore, log }: DaemonOptions, settings: Settings, router: Router): Promise<StaticManager> {
+  const store = await EntryStore.openIfThere(entryStore);
+  try {
+    return await StaticManager.start({ settings, follower: router.static, store, makeStore: () => EntryStore.make(entryStore), clock: systemClock, log });
+  } catch (error) {
+    store?.close();
+    throw error;
+  }
 }
 
 async function reload(config: ConfigManager, log: Logger): Promise<void> {
@@ -140,6 +157,7 @@ async function reload(config: ConfigManager, log: Logger): Promise<void> {
 
 interface FollowingRooms {
   readonly router: Router;
+  readonly staticEntries: StaticManager;
   readonly metrics: MetricsListener;
   readonly log: Logger;
   readonly afterlife: Afterlife;
@@ -162,7 +180,7 @@ class Followers implements Reconfigurable {
   }
 
   async reconfigure(settings: Settings): Promise<void> {
-    const { router, metrics, log, afterlife } = this.#rooms;
+    const { router, staticEntries, metrics, log, afterlife } = this.#rooms;
     // First of all what may fail for reasons outside, such as an address in use.
     await metrics.follow(settings.metrics);
     try {
@@ -175,6 +193,7 @@ class Followers implements Reconfigurable {
       await metrics.follow(this.#settings.metrics).catch(inVain);
       throw error;
     }
+    staticEntries.configure(settings);
     log.level = settings.logLevel;
     afterlife.keepOnStop = settings.dataplane.keepOnStop;
     this.#settings = settings;

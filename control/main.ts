@@ -2,7 +2,7 @@
 /**
  * xmcastd: arguments, logger, signals, exit status. docs/errors.md lists the statuses.
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import pino from 'pino';
 import type { Logger } from 'pino';
@@ -29,6 +29,8 @@ interface Arguments {
 }
 
 const DEFAULT_STATE_DIR = '/var/lib/xmcast';
+/** Below the state folder. */
+const STATIC_ENTRIES = 'static-entries';
 /** A stop that takes longer has met something that will not end. */
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -73,7 +75,8 @@ async function run(options: Arguments): Promise<void> {
     log.level = toSettings(starting.running.config).logLevel;
     const { requireInterfaces, flush, bpfObject: bpfObjectPath } = options;
     const onStopRequested = (): void => void process.kill(process.pid, 'SIGTERM');
-    return startDaemon({ starting, openStore: () => RevisionStore.open(state), bpfObjectPath, requireInterfaces, flush, onStopRequested, log });
+    const entryStore = { ...state, folder: join(state.folder, STATIC_ENTRIES) };
+    return startDaemon({ starting, openStore: () => RevisionStore.open(state), entryStore, bpfObjectPath, requireInterfaces, flush, onStopRequested, log });
   };
   let starting: Promise<Daemon> | undefined;
   // First of all: a signal that comes in the middle of the start must leave as little behind as one that comes later.

@@ -6,7 +6,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { Reader } from 'protobufjs/minimal';
 
 import { readSchema } from './schema';
-import { CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME } from './services';
+import { CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, STATIC_ENTRY_SERVICE_NAME, SYSTEM_SERVICE_NAME } from './services';
 
 type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];
 
@@ -17,7 +17,7 @@ export function addReflection(server: Server): void {
   // Its type asks for what proto-loader makes; the service reads nothing but `fileDescriptorProtos`.
   const schema = { xmcast: { fileDescriptorProtos: splitDescriptorSet(readSchema()) } };
   new ReflectionService(schema as unknown as PackageDefinition, {
-    services: [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME],
+    services: [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, STATIC_ENTRY_SERVICE_NAME, SYSTEM_SERVICE_NAME],
   }).addToServer(server);
 }
 

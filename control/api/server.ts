@@ -1,6 +1,6 @@
 /**
- * The management API: ConfigService, StateService, SystemService, health and reflection, on a unix socket whose permissions decide who may
- * connect, and over TCP to clients with certificates.
+ * The management API: ConfigService, StateService, StaticEntryService, SystemService, health and reflection, on a unix socket whose
+ * permissions decide who may connect, and over TCP to clients with certificates.
  */
 import { Server } from '@grpc/grpc-js';
 import { performance } from 'node:perf_hooks';
@@ -15,9 +15,10 @@ import { configServiceHandlers, type ConfigControl } from './config-service';
 import { Network, type NetworkSettings } from './network';
 import { addReflection } from './reflection';
 import { Refusals } from './refusals';
-import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
+import { configServiceDefinition, stateServiceDefinition, staticEntryServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
+import { staticEntryServiceHandlers, type StaticControl } from './static-entry-service';
 import { systemServiceHandlers } from './system-service';
 import { TokenBucket } from './token-bucket';
 import { unaryHandlers } from './unary';
@@ -44,6 +45,8 @@ export interface ApiServerOptions {
   readonly state: StateSource;
   /** Without it there is no ConfigService. */
   readonly config?: ConfigControl;
+  /** Without it there is no StaticEntryService. */
+  readonly static?: StaticControl;
   /** Forwarding ends, and the daemon; begun when it returns. */
   readonly detach?: () => void;
   /** Default: counted for nobody. */
@@ -66,12 +69,12 @@ export interface ApiServer {
 
 /** Rejects with XmcastError when a socket cannot be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { state, config, detach, log, counters = new ApiCounters() } = options;
+  const { state, config, static: staticEntries, detach, log, counters = new ApiCounters() } = options;
   let stopping = false;
   const refusals = new Refusals(counters, log, () => performance.now());
   const health = new Health(() => state.status().ready);
   const conditions = (): string[] => [...(config?.conditions() ?? []), ...network.conditions()];
-  const server = createGrpcServer({ state, config, conditions, detach, log }, health, () => stopping);
+  const server = createGrpcServer({ state, config, staticEntries, conditions, detach, log }, health, () => stopping);
   const connections = new Connections(server, { counters, refusals, log });
   const network = new Network({ connections, counters, refusals, log });
   let unix: UnixListener | undefined;
@@ -115,12 +118,13 @@ function unixCaller(): Caller {
 interface Served {
   readonly state: StateSource;
   readonly config: ConfigControl | undefined;
+  readonly staticEntries: StaticControl | undefined;
   readonly conditions: () => readonly string[];
   readonly detach: (() => void) | undefined;
   readonly log: Log;
 }
 
-function createGrpcServer({ state, config, conditions, detach, log }: Served, health: Health, isStopping: () => boolean): Server {
+function createGrpcServer({ state, config, staticEntries, conditions, detach, log }: Served, health: Health, isStopping: () => boolean): Server {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
@@ -133,6 +137,8 @@ function createGrpcServer({ state, config, conditions, detach, log }: Served, he
   server.addService(systemServiceDefinition, unaryHandlers(systemServiceHandlers(state, conditions, detach), log, isStopping));
   if (config !== undefined)
     server.addService(configServiceDefinition, unaryHandlers(configServiceHandlers(config), log, isStopping));
+  if (staticEntries !== undefined)
+    server.addService(staticEntryServiceDefinition, unaryHandlers(staticEntryServiceHandlers(staticEntries), log, isStopping));
   health.addTo(server);
   addReflection(server);
   return server;

@@ -14,11 +14,15 @@ const NO_ROUTE_COUNTERS: RouteCounters = {
   packets: 0n, bytes: 0n, expected: 0n, copies: 0n, copyBytes: 0n, failed: 0n, dropped: 0n, redirectErrors: 0n, wrongInterface: 0n, ttlDrops: 0n,
 };
 
+const NO_STATIC_ENTRIES = { routes: 0, memberships: 0, limit: 0, expiredLeases: 0n };
+
 export interface RouterStateOptions {
   readonly router: Router;
   readonly dataplane: Dataplane;
   readonly clock: Clock;
   readonly version: string;
+  /** Default, and while it is undefined: none. */
+  readonly staticEntries?: () => StatusState['staticEntries'] | undefined;
 }
 
 export class RouterState implements StateSource {
@@ -31,7 +35,7 @@ export class RouterState implements StateSource {
   }
 
   status(): StatusState {
-    const { router, dataplane, version } = this.#options;
+    const { router, dataplane, version, staticEntries } = this.#options;
     const { routes, routeLimit, groups, groupLimit } = dataplane.usage;
     return {
       version,
@@ -41,6 +45,7 @@ export class RouterState implements StateSource {
       memberships: router.ports.reduce((sum, port) => sum + (port.igmp?.membershipCount ?? 0), 0),
       membershipBudget: { used: router.budget.used, limit: router.budget.limit },
       routes: { installed: routes, limit: routeLimit, refused: router.routes.refused },
+      staticEntries: staticEntries?.() ?? NO_STATIC_ENTRIES,
       replicationGroups: { used: groups, limit: groupLimit },
       takeover: this.#takeover(),
       repairs: dataplane.repairs,

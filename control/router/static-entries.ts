@@ -58,11 +58,11 @@ export class StaticEntries implements StaticFollower {
     this.#options.onBehind();
   }
 
-  async programmed({ routes: changes }: StaticChanges): Promise<void> {
+  async programmed(flows: readonly FlowPrefix[]): Promise<void> {
     const { routes, caughtUp } = this.#options;
     await caughtUp();
     // One after the other: what was written once may wait again because of another change, and does not count.
-    for (const { flow } of changes) while (routes.isWaiting(keyOfRule(flow)) || routes.isWaiting(rangeKey(flow))) await routes.written();
+    for (const flow of flows) while (routes.isWaiting(keyOfRule(flow)) || routes.isWaiting(rangeKey(flow))) await routes.written();
   }
 
   routeHindrance(flow: FlowPrefix): Hindrance {

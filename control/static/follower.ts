@@ -27,8 +27,8 @@ export type Hindrance = string;
 export interface StaticFollower {
   /** Returns at once; the router follows piece by piece. */
   change(changes: StaticChanges): void;
-  /** Resolves when the data plane has what was changed before the call, or has refused it. Never rejects. */
-  programmed(changes: StaticChanges): Promise<void>;
+  /** Resolves when the data plane has what was changed for these flows before the call, or has refused it. Never rejects. */
+  programmed(flows: readonly FlowPrefix[]): Promise<void>;
   routeHindrance(flow: FlowPrefix): Hindrance;
   membershipHindrance(interfaceName: string): Hindrance;
 }

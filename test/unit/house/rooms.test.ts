@@ -6,7 +6,7 @@ const ROOT = resolve(__dirname, '../../..');
 /** From the bottom up. Files directly in control/ that every room may use come first. */
 const ORDER = [
   'errors.ts', 'log.ts', 'paths.ts',
-  'protocol/packet', 'protocol/igmp', 'ssm', 'mrib', 'dataplane', 'kernel', 'config', 'import', 'api', 'metrics', 'cli', 'router', 'daemon.ts', 'main.ts',
+  'protocol/packet', 'protocol/igmp', 'ssm', 'mrib', 'dataplane', 'kernel', 'config', 'static', 'import', 'api', 'metrics', 'cli', 'router', 'daemon.ts', 'main.ts',
 ];
 const PURE = new Set(['protocol/packet', 'protocol/igmp', 'ssm', 'mrib']);
 
