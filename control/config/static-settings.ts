@@ -12,12 +12,11 @@ export function staticGroups(groups: readonly xmcast.v1.StaticGroup.$Properties[
 }
 
 export function staticRoutes(routes: readonly xmcast.v1.StaticRoute.$Properties[]): StaticRouteSettings[] {
-  return routes.map(({ upstream, downstreams, ttlThreshold, ...key }) => ({
-    ...staticFlow(key),
-    upstream: upstream ?? '',
-    downstreams: [...(downstreams ?? [])],
-    ttlThreshold: ttlThreshold ?? 0,
-  }));
+  return routes.map((route) => {
+    const { group, source } = staticFlow(route);
+    const { upstream, downstreams, ttlThreshold } = route;
+    return { group, source, upstream: upstream ?? '', downstreams: [...(downstreams ?? [])], ttlThreshold: ttlThreshold ?? 0 };
+  });
 }
 
 export function staticFlow({ group, source }: xmcast.v1.StaticRouteKey.$Properties): FlowPrefix {

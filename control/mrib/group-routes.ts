@@ -71,8 +71,11 @@ export function isRangeRule(rule: StaticRule, rules: StaticRules): boolean {
   return rule.source === undefined && rules.hasSourceRanges(rule.group.address);
 }
 
+/** For rules that are no ranges. */
 export function routeOfRule(rule: StaticRule): WantedRoute {
-  return { ...keyOfRule(rule), ...actionOf(rule) };
+  const { source, group } = keyOfRule(rule);
+  const { incoming, outgoing, ttlThreshold } = rule;
+  return ttlThreshold === 0 ? { source, group, incoming, outgoing } : { source, group, incoming, outgoing, ttlThreshold };
 }
 
 export function rangeOfRule(rule: StaticRule): WantedRoute {

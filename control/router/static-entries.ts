@@ -6,7 +6,7 @@ import type { Mrib } from '../mrib/mrib';
 import type { RouteChange } from '../mrib/route';
 import { keyOfRule } from '../mrib/static-rules';
 import type { FlowPrefix } from '../protocol/packet/flow-table';
-import type { Hindrance, StaticChanges, StaticFollower } from '../static/follower';
+import type { ChangedPlaces, Hindrance, StaticFollower, StaticSource } from '../static/follower';
 import type { Port } from './port';
 import type { RouteSync } from './route-sync';
 import { StaticMemberships } from './static-memberships';
@@ -52,9 +52,14 @@ export class StaticEntries implements StaticFollower {
     return [];
   }
 
-  change({ routes, memberships }: StaticChanges): void {
-    this.routes.change(routes);
-    this.#memberships.change(memberships);
+  follow(source: StaticSource): void {
+    this.routes.follow(source);
+    this.#memberships.follow(source);
+  }
+
+  changed({ flows, memberships }: ChangedPlaces): void {
+    this.routes.changed(flows);
+    this.#memberships.changed(memberships);
     this.#options.onBehind();
   }
 

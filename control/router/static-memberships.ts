@@ -4,41 +4,33 @@
  */
 import type { IgmpRouterInterface, StaticGroupChange } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
-import type { StaticMembershipChange } from '../static/follower';
+import { NOTHING_WANTED, type MembershipPlace, type StaticSource } from '../static/follower';
 import type { Port } from './port';
 
-interface Place {
-  readonly name: string;
-  readonly group: Ipv4;
-}
-
 export class StaticMemberships {
-  readonly #wanted = new Map<string, Map<Ipv4, readonly Ipv4[]>>();
+  #wanted = NOTHING_WANTED;
   /** Each machine that has been told, or is being told. */
   readonly #told = new Map<string, IgmpRouterInterface | undefined>();
   /** What is still to be looked at. */
-  readonly #work: Iterator<Place>[] = [];
+  readonly #work: Iterator<MembershipPlace>[] = [];
 
   get isBehind(): boolean {
     return this.#work.length > 0;
   }
 
-  change(changes: readonly StaticMembershipChange[]): void {
-    for (const { interface: name, group, sources } of changes) {
-      const groups = this.#wanted.get(name) ?? new Map<Ipv4, readonly Ipv4[]>();
-      this.#wanted.set(name, groups);
-      if (sources === undefined) groups.delete(group);
-      else groups.set(group, sources);
-    }
-    if (changes.length > 0) this.#work.push(changes.map(({ interface: name, group }) => ({ name, group })).values());
+  follow(wanted: StaticSource): void {
+    this.#wanted = wanted;
+  }
+
+  changed(places: readonly MembershipPlace[]): void {
+    if (places.length > 0) this.#work.push(places.values());
   }
 
   interfacesChanged(ports: readonly Port[]): void {
     for (const { name, igmp } of ports) {
       if (this.#told.get(name) === igmp) continue;
       this.#told.set(name, igmp);
-      const groups = this.#wanted.get(name);
-      if (igmp !== undefined && groups !== undefined && groups.size > 0) this.#work.push(placesOf(name, groups));
+      if (igmp !== undefined) this.#work.push(placesOf(name, this.#wanted.groupsOf(name)));
     }
   }
 
@@ -52,8 +44,8 @@ export class StaticMemberships {
         this.#work.shift();
         continue;
       }
-      const { name, group } = next.value;
-      const change = { group, sources: this.#wanted.get(name)?.get(group) };
+      const { interface: name, group } = next.value;
+      const change = { group, sources: this.#wanted.sourcesOf(next.value) };
       const changes = taken.get(name);
       if (changes === undefined) taken.set(name, [change]);
       else changes.push(change);
@@ -62,6 +54,6 @@ export class StaticMemberships {
   }
 }
 
-function* placesOf(name: string, groups: ReadonlyMap<Ipv4, unknown>): Iterator<Place> {
-  for (const group of groups.keys()) yield { name, group };
+function* placesOf(name: string, groups: Iterable<Ipv4>): Iterator<MembershipPlace> {
+  for (const group of groups) yield { interface: name, group };
 }

@@ -7,12 +7,13 @@ import type { StaticRouteSettings } from '../config/settings';
 import type { RuleChange, StaticRule } from '../mrib/static-rules';
 import type { VportId } from '../mrib/route';
 import { FlowTable, type FlowPrefix } from '../protocol/packet/flow-table';
-import type { StaticRouteChange } from '../static/follower';
+import { NOTHING_WANTED, type StaticSource } from '../static/follower';
 import type { Port } from './port';
 
 export class StaticRoutes {
   readonly #configured = new FlowTable<StaticRouteSettings>();
-  readonly #added = new FlowTable<StaticRouteSettings>();
+  /** Those of the API. */
+  #added = NOTHING_WANTED;
   /** Flows whose rules may have changed. */
   #pending: FlowPrefix[] = [];
   #taken = 0;
@@ -47,12 +48,12 @@ export class StaticRoutes {
   }
 
   /** Beside those of the configuration. */
-  change(changes: readonly StaticRouteChange[]): void {
-    for (const { flow, route } of changes) {
-      if (route === undefined) this.#added.delete(flow);
-      else this.#added.set(route);
-      this.#pending.push(flow);
-    }
+  follow(added: StaticSource): void {
+    this.#added = added;
+  }
+
+  changed(flows: readonly FlowPrefix[]): void {
+    for (const flow of flows) this.#pending.push(flow);
   }
 
   /** That keep the route from taking effect; none when it does, or when it is not known. */
@@ -69,8 +70,7 @@ export class StaticRoutes {
     if (names.length === 0) return;
     for (const name of names) this.#changed.add(name);
     this.#outgoing = new WeakMap();
-    if (this.#configured.size + this.#added.size > 0) this.#walk = this.#all();
-    else this.#changed.clear();
+    this.#walk = this.#all();
   }
 
   /** The next rules to follow; looks at so many routes at most. */
@@ -101,7 +101,7 @@ export class StaticRoutes {
 
   *#all(): Iterator<StaticRouteSettings> {
     yield* this.#configured.values();
-    yield* this.#added.values();
+    yield* this.#added.routes();
   }
 
   /** A route without its upstream, or without any of its downstream interfaces, replaces nothing until they come. */
@@ -117,7 +117,7 @@ export class StaticRoutes {
   }
 
   #wanted(flow: FlowPrefix): StaticRouteSettings | undefined {
-    return this.#configured.get(flow) ?? this.#added.get(flow);
+    return this.#configured.get(flow) ?? this.#added.route(flow);
   }
 
   #outgoingOf(downstreams: readonly string[]): readonly VportId[] {

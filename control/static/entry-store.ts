@@ -36,9 +36,9 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
 const FOLDER_MODE = 0o700;
 const KINDS = { update: 'xmcast-static-update', snapshot: 'xmcast-static-snapshot' } as const;
 type Kind = keyof typeof KINDS;
-/** A new snapshot is due after so many updates, or when they are larger than the snapshot, and than this. */
+/** A new snapshot is due after so many updates, or when they are twice as large as the snapshot, and larger than this. */
 const MANY_UPDATES = 256;
-const LARGE_UPDATES = 1024 * 1024;
+const LARGE_UPDATES = 16 * 1024 * 1024;
 
 interface Name {
   readonly kind: Kind;
@@ -119,7 +119,7 @@ export class EntryStore {
 
   get isSnapshotDue(): boolean {
     const { updates, bytes } = this.#since;
-    return updates >= MANY_UPDATES || bytes > Math.max(LARGE_UPDATES, this.#snapshot.bytes);
+    return updates >= MANY_UPDATES || bytes > Math.max(LARGE_UPDATES, 2 * this.#snapshot.bytes);
   }
 
   /** Of everything up to this revision. What it replaces goes, but for the generation before. Never rejects. */

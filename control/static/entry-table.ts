@@ -4,8 +4,9 @@
  */
 import type { Ipv4 } from '../protocol/packet/address';
 import { FlowTable, type FlowPrefix } from '../protocol/packet/flow-table';
-import { Directions } from './directions';
+import { Directions, type RouteSet } from './directions';
 import type { EntryKey, OwnedEntry, OwnedMembership, OwnedRoute } from './entry';
+import type { MembershipPlace, StaticSource } from './follower';
 
 export interface Owner {
   readonly name: string;
@@ -20,17 +21,19 @@ export interface Owner {
   readonly memberships: number;
 }
 
-export class EntryTable {
-  readonly routes = new FlowTable<OwnedRoute>();
+type Counted = { -readonly [Field in keyof Owner]: Owner[Field] };
+
+export class EntryTable implements StaticSource {
+  readonly byFlow = new FlowTable<OwnedRoute>();
   /** Ways of packets that the routes make. */
   readonly directions = new Directions();
   readonly #memberships = new Map<string, Map<Ipv4, OwnedMembership>>();
-  readonly #owners = new Map<string, Owner>();
+  readonly #owners = new Map<string, Counted>();
   #membershipCount = 0;
   #extent = 0;
 
   get size(): number {
-    return this.routes.size + this.#membershipCount;
+    return this.byFlow.size + this.#membershipCount;
   }
 
   get membershipCount(): number {
@@ -46,13 +49,34 @@ export class EntryTable {
     return this.#owners.values();
   }
 
+  /** To compare routes with. */
+  get routeSet(): RouteSet<OwnedRoute> {
+    return { routes: this.byFlow, directions: this.directions };
+  }
+
+  route(flow: FlowPrefix): OwnedRoute | undefined {
+    return this.byFlow.get(flow);
+  }
+
+  routes(): Iterable<OwnedRoute> {
+    return this.byFlow.values();
+  }
+
+  sourcesOf({ interface: name, group }: MembershipPlace): readonly Ipv4[] | undefined {
+    return this.membership(name, group)?.sources;
+  }
+
+  groupsOf(interfaceName: string): Iterable<Ipv4> {
+    return this.#memberships.get(interfaceName)?.keys() ?? [];
+  }
+
   owner(name: string): Owner | undefined {
     return this.#owners.get(name);
   }
 
   get(key: EntryKey): OwnedEntry | undefined {
     if (key.kind === 'route') {
-      const route = this.routes.get(key.flow);
+      const route = this.byFlow.get(key.flow);
       return route === undefined ? undefined : { kind: 'route', route };
     }
     const membership = this.membership(key.interface, key.group);
@@ -67,7 +91,7 @@ export class EntryTable {
     this.drop(keyOfEntry(entry));
     const name = ownerOf(entry);
     if (entry.kind === 'route') {
-      this.routes.set(entry.route);
+      this.byFlow.set(entry.route);
       this.directions.add(entry.route);
     } else {
       const { interface: interfaceName, group } = entry.membership;
@@ -84,7 +108,7 @@ export class EntryTable {
     const entry = this.get(key);
     if (entry === undefined) return;
     if (entry.kind === 'route') {
-      this.routes.delete(entry.route);
+      this.byFlow.delete(entry.route);
       this.directions.remove(entry.route);
     } else {
       this.#memberships.get(entry.membership.interface)?.delete(entry.membership.group);
@@ -107,14 +131,15 @@ export class EntryTable {
 
   /** Walks over all. */
   *entries(): Iterable<OwnedEntry> {
-    for (const route of this.routes.values()) yield { kind: 'route', route };
+    for (const route of this.byFlow.values()) yield { kind: 'route', route };
     for (const groups of this.#memberships.values()) for (const membership of groups.values()) yield { kind: 'membership', membership };
   }
 
   #count(name: string, kind: OwnedEntry['kind'], by: 1 | -1): void {
     const owner = this.#owners.get(name) ?? newOwner(name);
-    const counts = kind === 'route' ? { routes: owner.routes + by } : { memberships: owner.memberships + by };
-    this.#owners.set(name, { ...owner, ...counts });
+    if (kind === 'route') owner.routes += by;
+    else owner.memberships += by;
+    this.#owners.set(name, owner);
   }
 }
 
@@ -135,6 +160,6 @@ export function flowOf({ group, source }: FlowPrefix): FlowPrefix {
   return { group, source };
 }
 
-function newOwner(name: string): Owner {
+function newOwner(name: string): Counted {
   return { name, revision: 0, programmedRevision: 0, leaseMs: undefined, deadlineMs: undefined, routes: 0, memberships: 0 };
 }

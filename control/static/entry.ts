@@ -4,7 +4,7 @@
  */
 import type { xmcast } from '#proto';
 import type { StaticRouteSettings } from '../config/settings';
-import { staticFlow, staticGroups, staticRoutes } from '../config/static-settings';
+import { staticFlow, staticGroups } from '../config/static-settings';
 import { validAddress } from '../config/validated';
 import { formatIpv4, formatPrefix, type Ipv4, type Ipv4Prefix } from '../protocol/packet/address';
 import type { FlowPrefix } from '../protocol/packet/flow-table';
@@ -57,9 +57,9 @@ export class NameLists {
 
 /** Only for messages in which nothing is wrong. */
 export function routeFrom(message: xmcast.v1.StaticRoute.$Properties, owner: string, lists: NameLists): OwnedRoute {
-  const [route] = staticRoutes([message]);
-  if (route === undefined) throw new Error('one message makes one route');
-  return { ...route, upstream: lists.name(route.upstream), downstreams: lists.list(route.downstreams), owner };
+  const { group, source } = staticFlow(message);
+  const { upstream, downstreams, ttlThreshold } = message;
+  return { group, source, upstream: lists.name(upstream ?? ''), downstreams: lists.list(downstreams ?? []), ttlThreshold: ttlThreshold ?? 0, owner };
 }
 
 const NO_SOURCES: readonly Ipv4[] = [];

@@ -34,8 +34,8 @@ export async function planUpdate(request: UpdateRequest, { table, surroundings }
   const upserts = await readUpserts(request, plan, surroundings);
   await forEachPaced(indexes(entries.deletes), (index) => {
     const path = indexPath('deletes', index);
-    const message = readPiece(entries.deletes, index, path, plan);
-    if (message === undefined || plan.isHopeless) return;
+    const message = plan.isHopeless ? undefined : readPiece(entries.deletes, index, path, plan);
+    if (message === undefined) return;
     const problems = [...strangersIn(message, path), ...keyProblems(message, path)];
     for (const one of problems) plan.problems.push(one);
     if (problems.length === 0) plan.delete(keyFrom(message), index);
@@ -55,8 +55,9 @@ async function readUpserts({ owner, entries, strangersIn }: UpdateRequest, plan:
     const message = readPiece(entries.upserts, index, path, plan);
     if (message === undefined) return;
     const strangers = strangersIn(message, path);
-    const { entry, problems } = checkEntry(message, path, context);
-    for (const one of [...strangers, ...problems]) plan.problems.push(one);
+    const { entry, problems } = checkEntry(message, () => path, context);
+    for (const one of strangers) plan.problems.push(one);
+    for (const one of problems) plan.problems.push(one);
     if (entry === undefined || strangers.length > 0) return;
     plan.upsert(entry, index);
     upserts.push(entry);

@@ -99,6 +99,7 @@ export class StaticManager implements DeadlineSource {
     this.#store = options.store;
     this.#surroundings = new Surroundings(options.settings);
     this.#programming = new Programming(options.follower);
+    options.follower.follow(this.#table);
     this.#driver = new DeadlineDriver(options.clock, this);
   }
 
@@ -160,9 +161,9 @@ export class StaticManager implements DeadlineSource {
   }
 
   get counts(): StaticCounts {
-    const { routes, membershipCount, owners } = this.#table;
+    const { byFlow, membershipCount, owners } = this.#table;
     const { limit } = this.#surroundings;
-    return { routes: routes.size, memberships: membershipCount, limit, owners: [...owners].length, expiredLeases: this.#expiredLeases };
+    return { routes: byFlow.size, memberships: membershipCount, limit, owners: [...owners].length, expiredLeases: this.#expiredLeases };
   }
 
   async close(): Promise<void> {

@@ -39,7 +39,7 @@ export async function restore({ owner, bytes }: StoredUpdate, table: EntryTable)
     if (existing !== undefined && ownerOf(existing) === owner) drops.push(key);
   });
   await forEachPiece(upserts, 'upserts', problems, (message, path) => {
-    const checked = checkEntry(message, path, context);
+    const checked = checkEntry(message, () => path, context);
     problems.push(...checked.problems);
     if (checked.entry !== undefined) puts.push(checked.entry);
   });

@@ -12,12 +12,13 @@ const LENGTH_DELIMITED = 2;
 
 /** Where the messages of one repeated field lie. */
 export class Pieces<Message> {
-  readonly #bytes: Uint8Array;
+  readonly #reader: Reader;
   readonly #decode: (reader: Reader, length: number) => Message;
   readonly #places: number[] = [];
 
   constructor(bytes: Uint8Array, decode: (reader: Reader, length: number) => Message) {
-    this.#bytes = bytes;
+    this.#reader = Reader.create(bytes);
+    this.#reader.discardUnknown = false;
     this.#decode = decode;
   }
 
@@ -31,10 +32,11 @@ export class Pieces<Message> {
 
   /** With the fields that this version does not know. Throws on bytes that are no such message. */
   read(index: number): Message {
-    const [start = 0, length = 0] = this.#places.slice(2 * index, 2 * index + 2);
-    const reader = Reader.create(this.#bytes.subarray(start, start + length));
-    reader.discardUnknown = false;
-    return this.#decode(reader, length);
+    const [start, length] = [this.#places[2 * index] ?? 0, this.#places[2 * index + 1] ?? 0];
+    this.#reader.pos = start;
+    // Damaged lengths within it must not lead into the next one.
+    this.#reader.len = start + length;
+    return this.#decode(this.#reader, length);
   }
 }
 

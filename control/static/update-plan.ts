@@ -12,11 +12,6 @@ import { CONFIG_OWNER, sameMembershipEntry, sameRouteEntry, type EntryKey, type 
 import { extentOf, keyOfEntry, ownerOf, type EntryTable } from './entry-table';
 import type { Surroundings } from './surroundings';
 
-interface PlannedRoute extends OwnedRoute {
-  /** Among the upserts. */
-  readonly index: number;
-}
-
 /** Nobody reads on. */
 const MAX_PROBLEMS = 1000;
 /** Interfaces and sources that the entries may name, for each entry that there may be: as for static routes of the configuration. */
@@ -36,7 +31,9 @@ export class UpdatePlan {
   readonly #owner: string;
   readonly #table: EntryTable;
   readonly #surroundings: Surroundings;
-  readonly #routes = new FlowTable<PlannedRoute>();
+  readonly #routes = new FlowTable<OwnedRoute>();
+  /** Where they are among the upserts; asked only when something is wrong. */
+  readonly #planned: { readonly routes: OwnedRoute[]; readonly indexes: number[] } = { routes: [], indexes: [] };
   readonly #directions = new Directions();
   /** Index among the upserts, by interface and group. */
   readonly #memberships = new Map<string, number>();
@@ -83,20 +80,15 @@ export class UpdatePlan {
 
   /** Of the upsert, once everything that comes and goes is known. */
   checkLoop(entry: OwnedEntry): void {
-    if (entry.kind !== 'route') return;
+    if (entry.kind !== 'route' || this.isHopeless) return;
     const { route } = entry;
-    const planned = this.#routes.get(route);
-    if (planned === undefined) return;
-    const path = indexPath('upserts', planned.index);
     const configured = loopWith(route, this.#surroundings, () => true);
-    const kept = configured ?? loopWith(route, this.#table, (other) => !this.#isReplaced(other));
-    if (kept !== undefined) {
-      this.problems.push(problem(path, loopText(route, kept, `a route of "${kept.owner}"`)));
-      return;
-    }
+    const kept = configured ?? loopWith(route, this.#table.routeSet, (other) => !this.#isReplaced(other));
+    if (kept !== undefined) return this.#blame(route, kept, `a route of "${kept.owner}"`);
     // The later of two upserts is blamed, once.
-    const other = loopWith(route, { routes: this.#routes, directions: this.#directions }, ({ index }) => index < planned.index);
-    if (other !== undefined) this.problems.push(problem(path, loopText(route, other, indexPath('upserts', other.index))));
+    const isEarlier = (other: OwnedRoute): boolean => this.#indexOf(other) < this.#indexOf(route);
+    const other = loopWith(route, { routes: this.#routes, directions: this.#directions }, isEarlier);
+    if (other !== undefined) this.#blame(route, other, indexPath('upserts', this.#indexOf(other)));
   }
 
   /** Beyond what the limit allows; undefined: within it. */
@@ -112,9 +104,11 @@ export class UpdatePlan {
   /** The earlier upsert of the same key. */
   #note(entry: OwnedEntry, index: number): number | undefined {
     if (entry.kind === 'route') {
-      const earlier = this.#routes.get(entry.route)?.index;
-      if (earlier !== undefined) return earlier;
-      this.#routes.set({ ...entry.route, index });
+      const earlier = this.#routes.get(entry.route);
+      if (earlier !== undefined) return this.#indexOf(earlier);
+      this.#routes.set(entry.route);
+      this.#planned.routes.push(entry.route);
+      this.#planned.indexes.push(index);
       this.#directions.add(entry.route);
       return undefined;
     }
@@ -122,6 +116,14 @@ export class UpdatePlan {
     const earlier = this.#memberships.get(name);
     if (earlier === undefined) this.#memberships.set(name, index);
     return earlier;
+  }
+
+  #indexOf(route: OwnedRoute): number {
+    return this.#planned.indexes[this.#planned.routes.indexOf(route)] ?? 0;
+  }
+
+  #blame(route: OwnedRoute, other: OwnedRoute, whose: string): void {
+    if (!this.isHopeless) this.problems.push(problem(indexPath('upserts', this.#indexOf(route)), loopText(route, other, whose)));
   }
 
   #sort(entry: OwnedEntry, existing: OwnedEntry | undefined): void {

@@ -50,7 +50,8 @@ export async function measureUpdate(bed: Bed, what: string, request: Update): Pr
   const { result, wallMs, stallMs, waitP99Ms, cpuMs } = await bed.watch(() => update(bed, request));
   if ((result.refused ?? []).length > 0) throw new Error(`${what}: ${result.refused?.[0]?.problem}`);
   if (fromWire(result.programmedRevision) !== fromWire(result.revision)) throw new Error(`${what}: not programmed`);
-  const entries = (result.added ?? 0) + (result.changed ?? 0) + (result.removed ?? 0);
+  const { added = 0, changed = 0, removed = 0, unchanged = 0 } = result;
+  const entries = Number(added) + Number(changed) + Number(removed) + Number(unchanged);
   return { what, entries, bytes, wallMs, stallMs, waitP99Ms, cpuMs };
 }
 
