@@ -163,6 +163,7 @@ export class Router {
     this.static.routes.configure(this.#settings.staticRoutes);
     await this.#ports.configure(this.#settings.interfaces);
     await this.#followLinks();
+    await this.#background.idle();
     this.counters.start(this.#settings.dataplane.counterIntervalMs);
     return this.ports.map((port) => port.problem).filter((problem) => problem !== undefined);
   }
@@ -198,6 +199,7 @@ export class Router {
     await this.#ports.configure(settings.interfaces);
     this.ssm.setSettings(settings.ssmMapping);
     await this.#followLinks();
+    await this.#background.idle();
   }
 
   /** From the data plane, in order of arrival. */
