@@ -8,6 +8,8 @@ export interface BackgroundOptions {
   readonly nowMs: () => number;
   /** Does a little; false when there was nothing to do. */
   readonly step: () => boolean;
+  /** What the steps lead to has enough to do: nothing is done for now. */
+  readonly isHeldUp: () => boolean;
   /** After the steps of a later turn. */
   readonly onTurn: () => void;
 }
@@ -44,7 +46,8 @@ export class Background {
   }
 
   #work(): boolean {
-    const { nowMs, step } = this.#options;
+    const { nowMs, step, isHeldUp } = this.#options;
+    if (isHeldUp()) return true;
     const untilMs = nowMs() + TURN_MS;
     this.#isRunning = true;
     try {

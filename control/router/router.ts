@@ -33,6 +33,8 @@ import { Verification } from './verification';
 
 /** After so many others have their turn. */
 const MANY_AT_ONCE = 256;
+/** Routes that wait to be written: more would only wait, too. */
+const MANY_WAITING = 1024;
 /** Groups that are thought over in one step: some hundred microseconds where each has a source or two. */
 const GROUPS_AT_ONCE = 32;
 const IPV4_SOURCE_OFFSET = 12;
@@ -130,7 +132,7 @@ export class Router {
       },
     });
     this.routes = new RouteSync({ dataplane, log, nowMs: deps.nowMs, onWritten: () => this.#planHousekeeping(this.#nowMs()) });
-    this.#background = new Background({ nowMs: deps.nowMs, step: () => this.#step(), onTurn: () => this.#settle() });
+    this.#background = new Background({ nowMs: deps.nowMs, step: () => this.#step(), isHeldUp: () => this.routes.waiting > MANY_WAITING, onTurn: () => this.#settle() });
     this.static = new StaticEntries({
       mrib: this.mrib,
       routes: this.routes,

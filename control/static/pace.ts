@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-const GO_MS = 2;
+const GO_MS = 1;
 
 export class Pace {
   #untilMs = performance.now() + GO_MS;

@@ -5,10 +5,9 @@
 import { Reader } from 'protobufjs/minimal';
 import { xmcast } from '#proto';
 
-/** Their numbers in static.proto. */
-const UPSERTS = 2;
-const DELETES = 3;
-const LENGTH_DELIMITED = 2;
+/** Tags: their numbers in static.proto, and the wire type of what has a length. */
+const UPSERTS = (2 << 3) | 2;
+const DELETES = (3 << 3) | 2;
 
 /** Where the messages of one repeated field lie. */
 export class Pieces<Message> {
@@ -58,8 +57,8 @@ export function cutUpdate(bytes: Uint8Array): UpdatePieces {
   while (reader.pos < reader.len) {
     const start = reader.pos;
     const tag = reader.uint32();
-    const pieces = { [UPSERTS]: upserts, [DELETES]: deletes }[tag >>> 3];
-    if (pieces === undefined || (tag & 7) !== LENGTH_DELIMITED) {
+    const pieces = tag === UPSERTS ? upserts : tag === DELETES ? deletes : undefined;
+    if (pieces === undefined) {
       reader.skipType(tag & 7);
       rest.push(bytes.subarray(start, reader.pos));
       continue;
