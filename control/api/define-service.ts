@@ -59,7 +59,7 @@ function codecOf(messages: object, typeName: string): MessageCodec<object> {
   return codec as unknown as MessageCodec<object>;
 }
 
-function defineMethod(method: GeneratedMethod, messages: object, { keepUnknownFields = false, decoders = {} }: DefineOptions): MethodDefinition<object, object> {
+function defineMethod(method: GeneratedMethod, messages: object, keepUnknown: boolean): MethodDefinition<object, object> {
   const request = codecOf(messages, method.requestType);
   const response = codecOf(messages, method.responseType);
   const serialize =
@@ -74,7 +74,7 @@ function defineMethod(method: GeneratedMethod, messages: object, { keepUnknownFi
     requestStream: method.requestStream ?? false,
     responseStream: method.responseStream ?? false,
     requestSerialize: serialize(request),
-    requestDeserialize: decoders[method.name] ?? ((bytes) => request.decode(keepUnknownFields ? keepingReader(bytes) : bytes)),
+    requestDeserialize: (bytes) => request.decode(keepUnknown ? keepingReader(bytes) : bytes),
     responseSerialize: serialize(response),
     responseDeserialize: (bytes) => response.decode(bytes),
   };
@@ -83,8 +83,6 @@ function defineMethod(method: GeneratedMethod, messages: object, { keepUnknownFi
 export interface DefineOptions {
   /** Fields of requests that this version does not know stay to be seen (unknownFields), instead of being dropped. Default false. */
   readonly keepUnknownFields?: boolean;
-  /** By the name of the method, in the place of the generated ones. */
-  readonly decoders?: Readonly<Record<string, (bytes: Uint8Array) => object>>;
 }
 
 /**
@@ -93,12 +91,12 @@ export interface DefineOptions {
 export function defineService<Service extends object>(
   service: { readonly prototype: Service },
   messages: object,
-  options: DefineOptions = {},
+  { keepUnknownFields = false }: DefineOptions = {},
 ): ServiceMethods<Service> & ServiceDefinition {
   const methods: Record<string, MethodDefinition<object, object>> = {};
   for (const name of Object.keys(service.prototype)) {
     const method: unknown = Reflect.get(service.prototype, name);
-    if (isGeneratedMethod(method)) methods[name] = defineMethod(method, messages, options);
+    if (isGeneratedMethod(method)) methods[name] = defineMethod(method, messages, keepUnknownFields);
   }
   return methods as unknown as ServiceMethods<Service> & ServiceDefinition;
 }

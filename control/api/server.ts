@@ -15,10 +15,10 @@ import { configServiceHandlers, type ConfigControl } from './config-service';
 import { Network, type NetworkSettings } from './network';
 import { addReflection } from './reflection';
 import { Refusals } from './refusals';
-import { configServiceDefinition, stateServiceDefinition, staticEntryServiceDefinition, systemServiceDefinition } from './services';
+import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
-import { staticEntryServiceHandlers, type StaticControl } from './static-entry-service';
+import { servedStaticEntryService, staticEntryServiceHandlers, type StaticControl } from './static-entry-service';
 import { systemServiceHandlers } from './system-service';
 import { TokenBucket } from './token-bucket';
 import { unaryHandlers } from './unary';
@@ -138,7 +138,7 @@ function createGrpcServer({ state, config, staticEntries, conditions, detach, lo
   if (config !== undefined)
     server.addService(configServiceDefinition, unaryHandlers(configServiceHandlers(config), log, isStopping));
   if (staticEntries !== undefined)
-    server.addService(staticEntryServiceDefinition, unaryHandlers(staticEntryServiceHandlers(staticEntries), log, isStopping));
+    server.addService(servedStaticEntryService, unaryHandlers(staticEntryServiceHandlers(staticEntries), log, isStopping));
   health.addTo(server);
   addReflection(server);
   return server;

@@ -4,7 +4,6 @@
 import { xmcast } from '#proto';
 
 import { defineService } from './define-service';
-import { decodeUpdate } from './static-request';
 
 export const CONFIG_SERVICE_NAME = 'xmcast.v1.ConfigService';
 export const STATE_SERVICE_NAME = 'xmcast.v1.StateService';
@@ -17,6 +16,5 @@ export const configServiceDefinition = defineService<xmcast.v1.ConfigService>(xm
 export const stateServiceDefinition = defineService<xmcast.v1.StateService>(xmcast.v1.StateService, xmcast.v1);
 export const staticEntryServiceDefinition = defineService<xmcast.v1.StaticEntryService>(xmcast.v1.StaticEntryService, xmcast.v1, {
   keepUnknownFields: true,
-  decoders: { UpdateStaticEntries: decodeUpdate },
 });
 export const systemServiceDefinition = defineService<xmcast.v1.SystemService>(xmcast.v1.SystemService, xmcast.v1);

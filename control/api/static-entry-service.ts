@@ -20,7 +20,8 @@ import { apiErrorOf as configErrorOf, messageText } from './config-service';
 import type { ServiceHandlers } from './define-service';
 import { addressFilter } from './filters';
 import { type PageKey, pageOf } from './paging';
-import { readOwner, readUpdate } from './static-request';
+import { staticEntryServiceDefinition } from './services';
+import { decodeUpdate, readOwner, readUpdate } from './static-request';
 import { toWire } from './u64';
 import { toWireTime } from './wire-time';
 
@@ -32,6 +33,12 @@ type Handlers = ServiceHandlers<xmcast.v1.StaticEntryService>;
 const MAX_REFUSED = 1000;
 /** Names and addresses of an entry beside its lists. */
 const ENTRY_WEIGHT = 4;
+
+/** As it is served: the entries of an update are left where they are until their turn comes. */
+export const servedStaticEntryService = {
+  ...staticEntryServiceDefinition,
+  updateStaticEntries: { ...staticEntryServiceDefinition.updateStaticEntries, requestDeserialize: decodeUpdate },
+};
 
 export function staticEntryServiceHandlers(control: StaticControl): Handlers {
   return {

@@ -4,10 +4,10 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 
-import { addViews, type MakeView } from './commands';
+import { addViews, type AddView, type MakeView } from './commands';
 import type { ConfigTools } from './config-actions';
 import { detachAction } from './detach-action';
-import { addConfigCommands } from './config-commands';
+import { addConfigCommands, type RunAction } from './config-commands';
 import { CliFailure, EXIT, EXIT_TEXT, type ExitStatus, failureOf } from './failure';
 import { addCompletion } from './completion';
 import { connectionOf } from './connection';
@@ -17,6 +17,7 @@ import { liveNamesOf } from './live-names';
 import { DEFAULT_TARGET, type GlobalOptions, parseSeconds, parseTarget, type WatchOption } from './options';
 import { isTable, OUTPUT_FORMATS, type OutputStyle, renderView } from './output';
 import { Screen } from './screen';
+import { addStaticCommands } from './static-commands';
 import { printable } from './table';
 import { installedVersion } from './version';
 import type { View } from './views';
@@ -73,15 +74,18 @@ export function createProgram(io: CliIo, finish: (status: ExitStatus) => void): 
     .addHelpText('after', '\nxmcastctl help <command> has examples.')
     .addHelpText('after', `\nExit status: ${EXIT_TEXT}.`);
   for (const option of targetOptions(io)) program.addOption(option);
-  const add = <Options>(name: string, description: string, makeView: MakeView<Options>): Command =>
-    program
-      .command(name)
-      .description(description)
-      .addOption(
-        new Option('-w, --watch [seconds]', 'print again and again, every 2 seconds unless given').argParser(parseSeconds),
-      )
-      .action(async (_own, command: Command) => finish(await show(command, makeView, io)));
-  addViews(add);
+  const addTo =
+    (parent: Command): AddView =>
+    <Options>(name: string, description: string, makeView: MakeView<Options>): Command =>
+      parent
+        .command(name)
+        .description(description)
+        .addOption(
+          new Option('-w, --watch [seconds]', 'print again and again, every 2 seconds unless given').argParser(parseSeconds),
+        )
+        .action(async (_own, command: Command) => finish(await show(command, makeView, io)));
+  const runAction: RunAction = async (command, action) => finish(await act(command, action, io));
+  addViews(addTo(program));
   addImportCommand(program, io, finish);
   addCompletion(program, io, liveNamesOf(program), finish);
   program
@@ -89,7 +93,8 @@ export function createProgram(io: CliIo, finish: (status: ExitStatus) => void): 
     .description('forwarding ends: xmcastd takes its programs, pins and settings off the interfaces, and stops')
     .addHelpText('after', examplesText(['xmcastctl detach', 'before the package is removed']))
     .action(async (_own, command: Command) => finish(await act(command, detachAction, io)));
-  addConfigCommands(program, async (command, action) => finish(await act(command, action, io)));
+  addConfigCommands(program, runAction);
+  addStaticCommands(program, addTo, runAction);
   return program;
 }
 

@@ -52,7 +52,7 @@ export async function measureUpdate(bed: Bed, what: string, request: Update): Pr
   if (fromWire(result.programmedRevision) !== fromWire(result.revision)) throw new Error(`${what}: not programmed`);
   const { added = 0, changed = 0, removed = 0, unchanged = 0 } = result;
   const entries = Number(added) + Number(changed) + Number(removed) + Number(unchanged);
-  return { what, entries, bytes, wallMs, stallMs, waitP99Ms, cpuMs };
+  return { what, entries, bytes, wallMs, stallMs, worstStallMs: stallMs, waitP99Ms, cpuMs };
 }
 
 /** Another owner's, beside all that there are: none waits for the answer to the one before. */
@@ -67,6 +67,11 @@ export async function measureSingles(bed: Bed, calls: number, atOnce: number): P
   return { calls, atOnce, perSecond: (calls * 1000) / wallMs, stallMs };
 }
 
+/** Ranges of groups: as many as the data plane takes. */
+export function rangeRoutes(count: number): readonly Entry[] {
+  return Array.from({ length: count }, (_, i) => ({ route: { group: `${formatIpv4(0xef800000 + 256 * i)}/24`, ...ways(i, 1) } }));
+}
+
 /** An interface that all routes know goes down and up again. */
 export async function measureFlap(bed: Bed, entries: number): Promise<readonly Row[]> {
   const rows: Row[] = [];
@@ -76,7 +81,7 @@ export async function measureFlap(bed: Bed, entries: number): Promise<readonly R
       await bed.setLink('lan1', state);
       await eventually(isFollowed, { what: `the router follows lan1 ${state}`, timeoutMs: 60_000, intervalMs: 20 });
     });
-    rows.push({ what: `lan1 goes ${state}`, entries, bytes: 0, wallMs, stallMs, waitP99Ms, cpuMs });
+    rows.push({ what: `lan1 goes ${state}`, entries, bytes: 0, wallMs, stallMs, worstStallMs: stallMs, waitP99Ms, cpuMs });
   }
   return rows;
 }
