@@ -1,6 +1,6 @@
 /** Static entries on disk: whenever the process dies or the power fails, all updates that were answered are there, and no half of one. */
 import { toSettings } from '../../../control/config/defaults';
-import { Crash, errno, SimulatedDisk } from '../config-transactions/simulated-disk';
+import { Crash, errno, type SimulatedDisk } from '../config-transactions/simulated-disk';
 import { FOLDER, membership, route, world, type Asked } from './bench';
 
 const FIRST: readonly Asked[] = [
