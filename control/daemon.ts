@@ -95,10 +95,12 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   const problem = (await router.start()).find(({ code }) => requireInterfaces || code !== 'XM_INTERFACE');
   if (problem !== undefined) throw problem;
 
-  let staticEntries: StaticManager | undefined;
-  const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion(), staticEntries: () => staticEntries?.counts });
-  staticEntries = await startStaticEntries(options, settings, router);
+  const staticEntries = await openStaticEntries(options, settings, router);
   closers.push(() => staticEntries.close());
+  // Before any update that the API may bring; what is wrong is told where it is waited for.
+  const loaded = staticEntries.load();
+  loaded.catch(() => undefined);
+  const state = new RouterState({ router, dataplane, clock: systemClock, version: productVersion(), staticEntries: () => staticEntries.counts });
   const counters = new ApiCounters();
   const metrics = new MetricsListener({ state, api: counters, log });
   closers.push(() => metrics.close());
@@ -126,20 +128,17 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   await metrics.follow(settings.metrics);
   closers.push(() => void sdNotify('STOPPING=1'));
   afterlife.keepOnStop = settings.dataplane.keepOnStop;
+  // What they ask for is no stale route.
+  await loaded;
   await router.takeOver();
   sdNotify('READY=1');
   log.info({ socket: settings.api.socketPath, interfaces: settings.interfaces.map(({ name }) => name) }, 'xmcastd is ready');
   return config;
 }
 
-async function startStaticEntries({ entryStore, log }: DaemonOptions, settings: Settings, router: Router): Promise<StaticManager> {
+async function openStaticEntries({ entryStore, log }: DaemonOptions, settings: Settings, router: Router): Promise<StaticManager> {
   const store = await EntryStore.openIfThere(entryStore);
-  try {
-    return await StaticManager.start({ settings, follower: router.static, store, makeStore: () => EntryStore.make(entryStore), clock: systemClock, log });
-  } catch (error) {
-    store?.close();
-    throw error;
-  }
+  return new StaticManager({ settings, follower: router.static, store, makeStore: () => EntryStore.make(entryStore), clock: systemClock, log });
 }
 
 async function reload(config: ConfigManager, log: Logger): Promise<void> {

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import type { AddView } from './commands';
 import type { RunAction } from './config-commands';
+import { examplesText, withExamples } from './examples';
 import { parseSeconds } from './options';
 import {
   addStaticAction,
@@ -27,18 +28,26 @@ export function addStaticCommands(program: Command, addTo: (parent: Command) => 
   const parent = program
     .command('static')
     .description('static routes and memberships beside those of the configuration, each with its owner')
-    .addHelpText('after', '\nExit status: also 5, somebody else has the entry, or another revision.');
+    .addHelpText('after', '\nExit status: also 5, somebody else has the entry, or another revision.')
+    .addHelpText('after', examplesText(['xmcastctl static list', 'whose they are, and which are not in effect']));
   addReading(addTo(parent));
   addSingles(parent, run);
   addWhole(parent, run);
 }
 
 function addReading(add: AddView): void {
-  add<StaticListOptions>('list', 'the entries of all owners, those of the configuration too', staticEntriesView)
-    .option('--owner <name>', 'only entries of this owner')
-    .option('-g, --group <prefix>', 'only entries that have packets of this group or prefix')
-    .addOption(new Option('--kind <kind>', 'only entries of this kind').choices(['route', 'membership']));
-  add('owners', 'who has entries, how many, and until when', (client) => staticOwnersView(client, Date.now));
+  withExamples(
+    add<StaticListOptions>('list', 'the entries of all owners, those of the configuration too', staticEntriesView)
+      .option('--owner <name>', 'only entries of this owner')
+      .option('-g, --group <prefix>', 'only entries that have packets of this group or prefix')
+      .addOption(new Option('--kind <kind>', 'only entries of this kind').choices(['route', 'membership'])),
+    ['xmcastctl static list --owner headend', 'what one of them has'],
+    ['xmcastctl static list -o jsonl | jq -c "select(.problem != \\"\\")"', 'what is not in effect'],
+  );
+  withExamples(
+    add('owners', 'who has entries, how many, and until when', (client) => staticOwnersView(client, Date.now)),
+    ['xmcastctl static owners', 'and when their leases run out'],
+  );
 }
 
 function addSingles(parent: Command, run: RunAction): void {
@@ -50,12 +59,19 @@ function addSingles(parent: Command, run: RunAction): void {
     .option('--member <interface>', 'a membership of this interface')
     .addHelpText(
       'after',
-      '\nExamples:\n  xmcastctl static add 239.1.1.1 --from eth0 --to eth1,eth2\n  xmcastctl static add 232.1.1.1 --member eth1 --source 10.0.0.1,10.0.0.2',
+      examplesText(
+        ['xmcastctl static add 239.1.1.1 --from eth0 --to eth1,eth2', 'a route'],
+        ['xmcastctl static add 232.1.1.1 --member eth1 --source 10.0.0.1,10.0.0.2', 'a membership'],
+      ),
     )
     .action((group: string, options: StaticEntryOptions, command: Command) => run(command, (tools) => addStaticAction(tools, group, options)));
   updateOptions(parent.command('del').argument(...GROUP).description('takes one away'))
     .option('-s, --source <prefix>', 'of a route: its source')
     .option('--member <interface>', 'the membership of this interface')
+    .addHelpText(
+      'after',
+      examplesText(['xmcastctl static del 239.1.1.1 --source 10.0.0.0/8', 'a route'], ['xmcastctl static del 232.1.1.1 --member eth1', 'a membership']),
+    )
     .action((group: string, options: StaticEntryOptions, command: Command) => run(command, (tools) => deleteStaticAction(tools, group, options)));
 }
 
@@ -64,11 +80,20 @@ function addWhole(parent: Command, run: RunAction): void {
     parent.command('apply').argument('<file>', 'YAML or JSON with static_routes and static_memberships, - for standard input').description('the entries of a file, all or none; the owner’s others go'),
   )
     .option('--keep', 'the owner’s others stay')
-    .addHelpText('after', '\nExamples:\n  xmcastctl static apply channels.yaml --owner headend\n  generate | xmcastctl static apply - --owner headend --lease 60')
+    .addHelpText(
+      'after',
+      examplesText(
+        ['xmcastctl static apply channels.yaml --owner headend', 'what is not in the file goes'],
+        ['generate | xmcastctl static apply - --owner headend --lease 60', 'and all of it, unless it is renewed'],
+      ),
+    )
     .action((file: string, options: StaticUpdateOptions & { readonly keep?: boolean }, command: Command) =>
       run(command, (tools) => applyStaticAction(tools, file, options)),
     );
-  ownerOption(parent.command('renew').description('the lease of the owner begins anew')).action((options: OwnerOptions, command: Command) =>
+  withExamples(ownerOption(parent.command('renew').description('the lease of the owner begins anew')), [
+    'xmcastctl static renew --owner headend',
+    'exit status 3: the entries are gone',
+  ]).action((options: OwnerOptions, command: Command) =>
     run(command, (tools) => renewStaticAction(tools, options)),
   );
 }

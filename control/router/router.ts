@@ -10,7 +10,7 @@ import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
 import type { KernelView } from '../kernel/kernel-view';
-import { Mrib, type MribSettings } from '../mrib/mrib';
+import { Mrib } from '../mrib/mrib';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
@@ -21,6 +21,7 @@ import { readIgmp, sendIgmp } from './igmp-io';
 import { LoopAlarm } from './loop-alarm';
 import type { Log } from '../log';
 import { Port, type PortEffect } from './port';
+import { mribSettings } from './mrib-settings';
 import { OwnMemberships, type JoinOnHost } from './own-memberships';
 import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
@@ -51,19 +52,6 @@ export interface RouterOptions {
   readonly random?: () => number;
   /** Default: in this machine's kernel. */
   readonly joinOnHost?: JoinOnHost;
-}
-
-/** Streams nobody wants get this share of the route table, each for half a minute. */
-const UNWANTED_SHARE = 8;
-const UNWANTED_LIFE_MS = 30_000;
-
-function mribSettings({ limits }: Settings): MribSettings {
-  return {
-    sourceIdleMs: limits.sourceIdleMs,
-    maxLearntSources: limits.routes,
-    unwantedLifeMs: UNWANTED_LIFE_MS,
-    maxUnwanted: Math.floor(limits.routes / UNWANTED_SHARE),
-  };
 }
 
 export class Router {
@@ -142,6 +130,7 @@ export class Router {
         this.#settle();
       },
       caughtUp: () => this.#background.idle(),
+      writing: this.#takeover.over,
     });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
@@ -232,6 +221,7 @@ export class Router {
     this.#closed = true;
     this.#driver.close();
     this.#background.close();
+    this.#takeover.close();
     this.#own.close();
     this.ssm.close();
     await this.counters.close();

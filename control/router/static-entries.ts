@@ -23,6 +23,8 @@ export interface StaticEntriesOptions {
   readonly onBehind: () => void;
   /** Resolves when there is nothing to do any more. */
   readonly caughtUp: () => Promise<void>;
+  /** Resolves when routes are written. */
+  readonly writing: Promise<void>;
 }
 
 export class StaticEntries implements StaticFollower {
@@ -63,8 +65,13 @@ export class StaticEntries implements StaticFollower {
     this.#options.onBehind();
   }
 
+  known(): Promise<void> {
+    return this.#options.caughtUp();
+  }
+
   async programmed(flows: readonly FlowPrefix[]): Promise<void> {
-    const { routes, caughtUp } = this.#options;
+    const { routes, caughtUp, writing } = this.#options;
+    await writing;
     await caughtUp();
     // One after the other: what was written once may wait again because of another change, and does not count.
     for (const flow of flows) while (routes.isWaiting(keyOfRule(flow)) || routes.isWaiting(rangeKey(flow))) await routes.written();

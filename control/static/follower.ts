@@ -36,6 +36,8 @@ export interface StaticFollower {
   follow(source: StaticSource): void;
   /** Returns at once; the router follows piece by piece. */
   changed(places: ChangedPlaces): void;
+  /** Resolves when everything that was changed is on its way to the data plane. Never rejects. */
+  known(): Promise<void>;
   /** Resolves when the data plane has what was changed for these flows before the call, or has refused it. Never rejects. */
   programmed(flows: readonly FlowPrefix[]): Promise<void>;
   routeHindrance(flow: FlowPrefix): Hindrance;

@@ -94,7 +94,7 @@ export class StaticManager implements DeadlineSource {
   #committing: Promise<void> = Promise.resolve();
   #expiredLeases = 0n;
 
-  private constructor(options: StaticManagerOptions) {
+  constructor(options: StaticManagerOptions) {
     this.#options = options;
     this.#store = options.store;
     this.#surroundings = new Surroundings(options.settings);
@@ -103,11 +103,12 @@ export class StaticManager implements DeadlineSource {
     this.#driver = new DeadlineDriver(options.clock, this);
   }
 
-  /** With what was stored; its leases begin anew. Resolves when the router has been told. */
-  static async start(options: StaticManagerOptions): Promise<StaticManager> {
-    const manager = new StaticManager(options);
-    await manager.#restore();
-    return manager;
+  /** What was stored, before any update; its leases begin anew. Resolves when the router knows it. To be called once. */
+  load(): Promise<void> {
+    const work = this.#queue.run(() => this.#restore());
+    // Nobody is shown a part of it.
+    this.#committing = work.catch(() => undefined);
+    return work;
   }
 
   /** The configuration is another. Entries that it takes the place of are shadowed as long as it does. */
@@ -296,6 +297,7 @@ export class StaticManager implements DeadlineSource {
     this.#revision = store.lastRevision;
     this.#programming.flush();
     this.#driver.rearm();
+    await this.#options.follower.known();
     const { routes, memberships, owners } = this.counts;
     if (routes + memberships > 0) log.info({ routes, memberships, owners }, 'static entries are restored');
   }

@@ -115,6 +115,19 @@ test('routes and memberships forward without any host, and again after a restart
   expect((await client.call(listStaticEntries, {})).entries).toEqual([]);
 });
 
+test('killed and started again: the stream of a static route, the only reason for it, loses nothing', async () => {
+  await update({ upserts: [route(STATIC, 'lan2'), ...many('lan1')] });
+  const fixed = await stream(STATIC, 1);
+  daemon.signal('SIGKILL');
+  await eventually(() => daemon.hasExited, { what: 'xmcastd is gone' });
+  await start();
+  expect((await client.call(listStaticOwners, {})).owners).toMatchObject([{ owner: 'test', routes: MANY + 1 }]);
+  expect(await update({ upserts: [route('239.4.4.4', 'lan1')] })).toMatchObject({ added: 1 });
+  const { received } = await fixed.seen();
+  await eventually(async () => (await fixed.seen()).received > received + 250, { what: 'the stream goes on' });
+  await fixed.isWhole();
+});
+
 test('an interface that goes takes its entries out of effect, and one that comes brings them back', async () => {
   await update({ upserts: [route(STATIC, 'lan2')] });
   const problemOf = async () => (await client.call(listStaticEntries, {})).entries[0]?.problem;

@@ -11,7 +11,7 @@ import { RevisionStore } from '../../../control/config/revision-store';
 import { startingConfig } from '../../../control/config/starting-config';
 import { startDaemon, type Daemon } from '../../../control/daemon';
 import { bpfObjectPath } from '../../../control/paths';
-import { serveRequests } from '../serve-requests';
+import { serveRequests } from '../../lab/serve-requests';
 import type { Answers, OpenRequest, Request, Watched } from './protocol';
 
 const BEAT_MS = 1;
@@ -29,6 +29,8 @@ async function open({ configPath, stateDir }: OpenRequest): Promise<void> {
     entryStore: { ...state, folder: join(stateDir, 'static-entries') },
     bpfObjectPath: bpfObjectPath(),
     requireInterfaces: true,
+    flush: false,
+    onStopRequested: () => undefined,
     log,
   });
 }

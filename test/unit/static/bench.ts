@@ -68,6 +68,10 @@ export class FakeFollower implements StaticFollower {
     for (const place of memberships) this.told.push(`${place.interface} ${place.group}`);
   }
 
+  known(): Promise<void> {
+    return Promise.resolve();
+  }
+
   programmed(): Promise<void> {
     return Promise.resolve();
   }
@@ -111,7 +115,8 @@ export async function world(disk = new SimulatedDisk(), settings = SETTINGS): Pr
   const [follower, clock, log] = [new FakeFollower(), new TestClock(), new RecordedLog()];
   const options = storeOptions(disk, log);
   const store = disk.names().some((name) => name.startsWith(`${FOLDER}/`)) ? await EntryStore.openIfThere(options) : undefined;
-  const manager = await StaticManager.start({ settings, follower, store, makeStore: () => EntryStore.make(options), clock, log });
+  const manager = new StaticManager({ settings, follower, store, makeStore: () => EntryStore.make(options), clock, log });
+  await manager.load();
   const held = async (): Promise<readonly string[]> => [...(await manager.entries())].map(textOf).filter((text) => !text.startsWith('config:')).sort();
   return { manager, follower, disk, clock, log, update: (asked) => manager.update(updateOf(asked)), held };
 }
