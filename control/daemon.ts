@@ -31,6 +31,8 @@ import { RouterControl } from './router/control';
 import { CounterBase } from './router/counter-base';
 import { Router } from './router/router';
 import { RouterState } from './router/state';
+import { EntryStore, type EntryStoreOptions } from './static/entry-store';
+import { StaticManager } from './static/static-manager';
 
 /** A data plane in another process. */
 export interface RemoteOptions {
@@ -45,6 +47,8 @@ export interface DaemonOptions {
   readonly starting: StartingConfig;
   /** Called once, when the API takes over from a file. */
   readonly openStore: () => Promise<RevisionStore>;
+  /** Where static entries of the API are kept. */
+  readonly entryStore: EntryStoreOptions;
   readonly bpfObjectPath: string;
   /** Fail when a configured interface does not exist, instead of waiting for it. */
   readonly requireInterfaces: boolean;
@@ -111,15 +115,20 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   const problem = (await router.start()).find(({ code }) => code !== 'XM_DATAPLANE' && (requireInterfaces || code !== 'XM_INTERFACE'));
   if (problem !== undefined) throw problem;
 
+  const staticEntries = await openStaticEntries(options, settings, router);
+  closers.push(() => staticEntries.close());
+  // Before any update that the API may bring; what is wrong is told where it is waited for.
+  const loaded = staticEntries.load();
+  loaded.catch(() => undefined);
   const counters = new ApiCounters();
-  const stateOptions = { router, dataplane, clock: systemClock, version: productVersion() };
+  const stateOptions = { router, dataplane, clock: systemClock, version: productVersion(), staticEntries: () => staticEntries.counts };
   // What Prometheus scrapes goes on when somebody resets what the API shows.
   const metrics = new MetricsListener({ state: new RouterState(stateOptions), api: counters, log });
   const base = new CounterBase();
   const state = new RouterState({ ...stateOptions, base });
   const control = new RouterControl({ router, base, logLevel, events, clock: systemClock, kernelRelease: release() });
   closers.push(() => metrics.close());
-  const followers = new Followers(settings, { router, metrics, log, logLevel, afterlife });
+  const followers = new Followers(settings, { router, staticEntries, metrics, log, logLevel, afterlife });
   const config = new ConfigManager({
     started: starting,
     store: starting.store,
@@ -138,17 +147,24 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     options.onStopRequested();
   };
   const { socketPath, socketGroup } = settings.api;
-  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, detach, counters, events, control, log });
+  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, static: staticEntries, detach, counters, events, control, log });
   closers.push(() => api.close());
   followers.open(api);
   await metrics.follow(settings.metrics);
   closers.push(() => void sdNotify('STOPPING=1'));
   afterlife.keepOnStop = settings.dataplane.keepOnStop;
+  // What they ask for is no stale route.
+  await loaded;
   await router.takeOver();
   sdNotify('READY=1');
   const interfaces = settings.interfaces.map(({ name }) => name);
   events.report({ type: 'started', text: 'xmcastd is ready', fields: { socket: settings.api.socketPath, interfaces } });
   return config;
+}
+
+async function openStaticEntries({ entryStore, log }: DaemonOptions, settings: Settings, router: Router): Promise<StaticManager> {
+  const store = await EntryStore.openIfThere(entryStore);
+  return new StaticManager({ settings, follower: router.static, store, makeStore: () => EntryStore.make(entryStore), clock: systemClock, log });
 }
 
 async function reload(config: ConfigManager, log: Logger): Promise<void> {
@@ -166,6 +182,7 @@ async function reload(config: ConfigManager, log: Logger): Promise<void> {
 
 interface FollowingRooms {
   readonly router: Router;
+  readonly staticEntries: StaticManager;
   readonly metrics: MetricsListener;
   readonly log: Logger;
   readonly logLevel: LogLevel;
@@ -189,7 +206,7 @@ class Followers implements Reconfigurable {
   }
 
   async reconfigure(settings: Settings): Promise<void> {
-    const { router, metrics, log, logLevel, afterlife } = this.#rooms;
+    const { router, staticEntries, metrics, log, logLevel, afterlife } = this.#rooms;
     // First of all what may fail for reasons outside, such as an address in use.
     await metrics.follow(settings.metrics);
     try {
@@ -202,6 +219,7 @@ class Followers implements Reconfigurable {
       await metrics.follow(this.#settings.metrics).catch(inVain);
       throw error;
     }
+    staticEntries.configure(settings);
     logLevel.follow(settings.logLevel);
     afterlife.keepOnStop = settings.dataplane.keepOnStop;
     this.#settings = settings;

@@ -2,7 +2,7 @@
 /**
  * xmcastd: arguments, logger, signals, exit status. docs/errors.md lists the statuses.
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CommanderError } from 'commander';
 import pino from 'pino';
 import type { Logger } from 'pino';
@@ -18,6 +18,8 @@ import { startDataplaneDaemon, type DataplaneDaemon } from './dataplane-daemon';
 import { detachForwarder } from './dataplane/detach';
 import { ERROR_CODES, XmcastError } from './errors';
 
+/** Below the state folder. */
+const STATIC_ENTRIES = 'static-entries';
 /** A stop that takes longer has met something that will not end. */
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -39,7 +41,8 @@ async function run(options: Arguments): Promise<void> {
     const remote = role === 'controller' ? { target, electionId } : undefined;
     const onStopRequested = (): void => void process.kill(process.pid, 'SIGTERM');
     const openStore = (): Promise<RevisionStore> => RevisionStore.open(state);
-    return startDaemon({ starting, remote, openStore, bpfObjectPath, requireInterfaces, flush, onStopRequested, log });
+    const entryStore = { ...state, folder: join(state.folder, STATIC_ENTRIES) };
+    return startDaemon({ starting, remote, openStore, entryStore, bpfObjectPath, requireInterfaces, flush, onStopRequested, log });
   };
   let starting: Promise<Daemon> | undefined;
   // First of all: a signal that comes in the middle of the start must leave as little behind as one that comes later.

@@ -101,7 +101,8 @@ const STATUS: Readonly<Record<RefusalReason, status>> = {
   NOT_APPLIED: status.FAILED_PRECONDITION,
 };
 
-function apiErrorOf(error: unknown): unknown {
+/** Also of refusals that other services share with this one. */
+export function apiErrorOf(error: unknown): unknown {
   if (error instanceof ConfigRefusal) {
     const { reason, metadata, problems } = error;
     const violations = problems.map((problem) => ({ field: fieldOf(reason, problem), description: problem.message }));
@@ -121,7 +122,8 @@ function fieldOf(reason: RefusalReason, { path, line, column }: Problem): string
   return line > 0 ? `${line}:${column}${path === '' ? '' : `: ${path}`}` : path;
 }
 
-function messageText({ message }: Error): string {
+/** What fits into a header. */
+export function messageText({ message }: Error): string {
   return headerText(message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...` : message);
 }
 

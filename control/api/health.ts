@@ -5,9 +5,9 @@
 import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation, type ServingStatus } from 'grpc-health-check';
 
-import { CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME } from './services';
+import { CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, STATIC_ENTRY_SERVICE_NAME, SYSTEM_SERVICE_NAME } from './services';
 
-const SERVICE_KEYS = [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME] as const;
+const SERVICE_KEYS = [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, STATIC_ENTRY_SERVICE_NAME, SYSTEM_SERVICE_NAME] as const;
 const READINESS_KEYS = ['', 'dataplane'] as const;
 const LOOK_INTERVAL_MS = 1000;
 

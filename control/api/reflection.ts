@@ -6,7 +6,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { Reader } from 'protobufjs/minimal';
 
 import { readSchema } from './schema';
-import { CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME } from './services';
+import { CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, STATIC_ENTRY_SERVICE_NAME, SYSTEM_SERVICE_NAME } from './services';
 
 type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0];
 
@@ -16,7 +16,7 @@ const FILE_TAG = (1 << 3) | 2;
 /** `services`: the full names of those that are listed. */
 export function addReflection(
   server: Server,
-  services: readonly string[] = [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, SYSTEM_SERVICE_NAME],
+  services: readonly string[] = [CONFIG_SERVICE_NAME, STATE_SERVICE_NAME, STATIC_ENTRY_SERVICE_NAME, SYSTEM_SERVICE_NAME],
 ): void {
   // Its type asks for what proto-loader makes; the service reads nothing but `fileDescriptorProtos`.
   const schema = { xmcast: { fileDescriptorProtos: splitDescriptorSet(readSchema()) } };

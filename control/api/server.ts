@@ -1,6 +1,6 @@
 /**
- * The management API: ConfigService, StateService, SystemService, health and reflection, on a unix socket whose permissions decide who may
- * connect, and over TCP to clients with certificates.
+ * The management API: ConfigService, StateService, StaticEntryService, SystemService, health and reflection, on a unix socket whose
+ * permissions decide who may connect, and over TCP to clients with certificates.
  */
 import { Server, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { performance } from 'node:perf_hooks';
@@ -21,6 +21,7 @@ import { MAX_CONCURRENT_STREAMS, MAX_CONNECTIONS, MAX_RECEIVE_BYTES } from './se
 import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
+import { servedStaticEntryService, staticEntryServiceHandlers, type StaticControl } from './static-entry-service';
 import { Streams } from './streams';
 import type { SystemControl } from './system-control';
 import { systemControlHandlers, systemServiceHandlers } from './system-service';
@@ -45,6 +46,8 @@ export interface ApiServerOptions {
   readonly state: StateSource;
   /** Without it there is no ConfigService. */
   readonly config?: ConfigControl;
+  /** Without it there is no StaticEntryService. */
+  readonly static?: StaticControl;
   /** Forwarding ends, and the daemon; begun when it returns. */
   readonly detach?: () => void;
   /** Default: counted for nobody. */
@@ -129,7 +132,7 @@ interface Serving {
 }
 
 function createGrpcServer(options: ApiServerOptions, { health, streams, conditions, isStopping }: Serving): Server {
-  const { state, config, control, detach, log, events = new EventLog({ log, clock: systemClock }) } = options;
+  const { state, config, static: staticEntries, control, detach, log, events = new EventLog({ log, clock: systemClock }) } = options;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
@@ -148,6 +151,7 @@ function createGrpcServer(options: ApiServerOptions, { health, streams, conditio
     ...(control === undefined ? {} : once(systemControlHandlers(state, control))),
   });
   if (config !== undefined) server.addService(configServiceDefinition, once(configServiceHandlers(config)));
+  if (staticEntries !== undefined) server.addService(servedStaticEntryService, once(staticEntryServiceHandlers(staticEntries)));
   health.addTo(server);
   addReflection(server);
   return server;

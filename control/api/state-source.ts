@@ -146,6 +146,8 @@ export interface StatusState {
   /** Groups that count towards the limit of all interfaces together. */
   readonly membershipBudget: { readonly used: number; readonly limit: number };
   readonly routes: { readonly installed: number; readonly limit: number; readonly refused: bigint };
+  /** Given over the API. */
+  readonly staticEntries: { readonly routes: number; readonly memberships: number; readonly limit: number; readonly expiredLeases: bigint };
   readonly replicationGroups: { readonly used: number; readonly limit: number };
   /** undefined: it began with nothing. */
   readonly takeover: TakeoverState | undefined;

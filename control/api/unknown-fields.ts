@@ -34,14 +34,20 @@ function collect(message: object, path: string, found: FieldViolation[]): void {
       });
     }
   }
-  for (const [property, value] of Object.entries(message)) {
-    if (typeof value !== 'object' || value === null) continue;
+  for (const property of Object.keys(message)) {
+    const value: unknown = Reflect.get(message, property);
+    if (typeof value !== 'object' || value === null || isPlainList(value)) continue;
     const key = property.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
     const at = path === '' ? key : `${path}.${key}`;
-    if (!Array.isArray(value)) collect(value as object, at, found);
+    if (!Array.isArray(value)) collect(value, at, found);
     else
       value.forEach(
         (item: unknown, index) => typeof item === 'object' && item !== null && collect(item, `${at}[${index}]`, found),
       );
   }
+}
+
+/** Of texts or numbers, or empty: nothing is in it. */
+function isPlainList(value: object): boolean {
+  return Array.isArray(value) && typeof value[0] !== 'object';
 }

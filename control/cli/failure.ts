@@ -46,7 +46,7 @@ export async function failureOf(error: unknown, context: CallContext): Promise<C
   if (!isServiceError(error)) return new CliFailure(EXIT.error, error instanceof Error ? error.message : String(error));
   const { code, details } = error;
   if (code === status.INVALID_ARGUMENT) return new CliFailure(EXIT.usage, details);
-  if (code === status.ABORTED || code === status.FAILED_PRECONDITION) return new CliFailure(EXIT.conflict, details);
+  if (code === status.ABORTED || code === status.FAILED_PRECONDITION || code === status.ALREADY_EXISTS) return new CliFailure(EXIT.conflict, details);
   if (code === status.PERMISSION_DENIED) return new CliFailure(EXIT.denied, details);
   if (code === status.NOT_FOUND) return new CliFailure(EXIT.notFound, details);
   if (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED) {

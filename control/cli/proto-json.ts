@@ -4,7 +4,7 @@
  */
 import * as protobuf from 'protobufjs';
 import 'protobufjs/ext/descriptor';
-import { toJson } from 'protobufjs/ext/protojson';
+import { fromJson, toJson } from 'protobufjs/ext/protojson';
 
 import { readSchema } from '../api/schema';
 
@@ -17,6 +17,13 @@ export function messageToJson(typeName: string, message: object): JsonObject {
   schema ??= loadSchema();
   const type = schema.lookupType(typeName);
   return withDefaults(type, toJson(type, message) as JsonObject);
+}
+
+/** Keys as in files or as ProtoJSON writes them. Throws on whatever is no such message, unknown keys among it. */
+export function messageFromJson(typeName: string, json: unknown): object {
+  schema ??= loadSchema();
+  const type = schema.lookupType(typeName);
+  return type.toObject(fromJson(type, json));
 }
 
 function loadSchema(): protobuf.Root {

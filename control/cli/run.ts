@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 
-import { addViews, type MakeView } from './commands';
+import { addViews, type AddView, type MakeView } from './commands';
 import { detachAction } from './detach-action';
 import { addConfigCommands } from './config-commands';
 import { CliFailure, EXIT, EXIT_TEXT, type ExitStatus, failureOf } from './failure';
@@ -18,6 +18,7 @@ import type { MakeLive } from './live-views';
 import { DEFAULT_TARGET, type GlobalOptions, parseSeconds, parseTarget, type WatchOption } from './options';
 import { OUTPUT_FORMATS, type OutputStyle } from './output';
 import { print, showAgain } from './show';
+import { addStaticCommands } from './static-commands';
 import { addSystemCommands } from './system-commands';
 import { printable } from './table';
 import type { CommandTools, RunAction } from './tools';
@@ -78,15 +79,17 @@ export function createProgram(io: CliIo, finish: (status: ExitStatus) => void): 
     .addHelpText('after', `\nExit status: ${EXIT_TEXT}.`);
   for (const option of targetOptions(io)) program.addOption(option);
   const run: RunAction = async (command, action) => finish(await act(command, action, io));
-  const add = <Options>(name: string, description: string, makeView: MakeView<Options>, makeLive?: MakeLive<Options>): Command =>
-    program
-      .command(name)
-      .description(description)
-      .addOption(
-        new Option('-w, --watch [seconds]', 'print again and again, every 2 seconds unless given').argParser(parseSeconds),
-      )
-      .action(async (_own, command: Command) => finish(await show(command, { makeView, makeLive }, io)));
-  addViews(add);
+  const addTo =
+    (parent: Command): AddView =>
+    <Options>(name: string, description: string, makeView: MakeView<Options>, makeLive?: MakeLive<Options>): Command =>
+      parent
+        .command(name)
+        .description(description)
+        .addOption(
+          new Option('-w, --watch [seconds]', 'print again and again, every 2 seconds unless given').argParser(parseSeconds),
+        )
+        .action(async (_own, command: Command) => finish(await show(command, { makeView, makeLive }, io)));
+  addViews(addTo(program));
   addImportCommand(program, io, finish);
   addCompletion(program, io, liveNamesOf(program), finish);
   program
@@ -98,6 +101,7 @@ export function createProgram(io: CliIo, finish: (status: ExitStatus) => void): 
   addTopCommand(program, run);
   addSystemCommands(program, run);
   addConfigCommands(program, run);
+  addStaticCommands(program, addTo, run);
   return program;
 }
 

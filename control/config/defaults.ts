@@ -16,7 +16,7 @@ import { staticRoutes } from './static-settings';
 type PolicerConfig = xmcast.v1.PolicerConfig.$Properties;
 
 const DEFAULTS = {
-  limits: { routes: 16_384, replicationGroups: 512, sourceIdleMs: 210_000, memberships: 131_072 },
+  limits: { routes: 16_384, replicationGroups: 512, sourceIdleMs: 210_000, memberships: 131_072, staticEntries: 131_072 },
   pinPath: '/sys/fs/bpf/xmcast',
   counterIntervalMs: 1_000,
   holdTimeMs: 900_000,
@@ -44,6 +44,7 @@ export function toSettings(config: xmcast.v1.Config.$Properties): Settings {
       replicationGroups: config.limits?.replicationGroups ?? DEFAULTS.limits.replicationGroups,
       sourceIdleMs: optionalMs(config.limits?.sourceIdleTimeout) ?? DEFAULTS.limits.sourceIdleMs,
       memberships: config.limits?.memberships ?? DEFAULTS.limits.memberships,
+      staticEntries: config.limits?.staticEntries ?? DEFAULTS.limits.staticEntries,
     },
     staticRoutes: staticRoutes(config.staticRoutes ?? []),
     ssmMapping: ssmMappingSettings(config.ssmMapping ?? {}),

@@ -75,6 +75,7 @@ export const LIMITS_RANGES = {
   replicationGroups: count(16, 65_536),
   sourceIdleTimeout: duration(10_000, 86_400_000),
   memberships: count(1, 1_048_576),
+  staticEntries: count(1, 1_048_576),
 };
 
 export const MAX_API_LISTENERS = 8;

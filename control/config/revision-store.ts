@@ -4,18 +4,16 @@
  * ledger or the new one is there.
  */
 import { join } from 'node:path';
-import { errorCode, errorText, XmcastError } from '../errors';
+import { errorCode, errorText, type XmcastError } from '../errors';
 import type { Log } from '../log';
 import { prepareFile, removeIfThere, UNFINISHED, writeFile, type PreparedFile } from './durable-file';
 import type { FileSystem } from './file-system';
 import { decodeLedger, EMPTY_LEDGER, encodeLedger, keeping, type Ledger } from './ledger';
 import { decodeRevision, encodeRevision, type ReadRevision, type Revision } from './revision';
+import { attempt, lockFolder, stateError, type LockOptions } from './state-error';
 
-export interface RevisionStoreOptions {
-  readonly folder: string;
+export interface RevisionStoreOptions extends LockOptions {
   readonly files: FileSystem;
-  /** Throws EWOULDBLOCK when another process holds the folder. The lock dies with the process. */
-  readonly lock: (folder: string) => { close(): void };
   readonly log: Log;
 }
 
@@ -190,38 +188,4 @@ function revisionName(id: number): string {
 function revisionId(name: string): number[] {
   const digits = /^revision-([1-9][0-9]{0,9})$/.exec(name)?.[1];
   return digits === undefined ? [] : [Number(digits)];
-}
-
-function lockFolder({ folder, lock }: RevisionStoreOptions): { close(): void } {
-  try {
-    return lock(folder);
-  } catch (error) {
-    if (errorCode(error) !== 'EWOULDBLOCK' && errorCode(error) !== 'EAGAIN') throw stateError(`lock the state folder ${folder}`, error);
-    throw new XmcastError('XM_ALREADY_RUNNING', `lock the state folder ${folder}: another xmcastd holds it`, {
-      hint: 'Stop the other daemon, or give this one a folder of its own with --state-dir.',
-      cause: error,
-    });
-  }
-}
-
-async function attempt<Result>(task: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    throw stateError(task, error);
-  }
-}
-
-const HINTS: Readonly<Record<string, string>> = {
-  ENOSPC: 'Make room on the file system of the state folder.',
-  EDQUOT: 'Make room within the quota of the user that runs xmcastd.',
-  EROFS: 'Name a folder that can be written with --state-dir, or let systemd make one (StateDirectory=xmcast).',
-  EACCES: 'Name a folder that can be written with --state-dir, or let systemd make one (StateDirectory=xmcast).',
-  EPERM: 'Name a folder that can be written with --state-dir, or let systemd make one (StateDirectory=xmcast).',
-};
-
-function stateError(task: string, cause: unknown): XmcastError {
-  const code = errorCode(cause) || 'error';
-  const hint = HINTS[code] ?? 'Look up the errno; the file system of the state folder is in trouble.';
-  return new XmcastError('XM_STATE', `${task}: ${code}; ${errorText(cause)}`, { hint, cause });
 }

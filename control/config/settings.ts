@@ -74,6 +74,8 @@ export interface Settings {
     readonly sourceIdleMs: number;
     /** Groups of all interfaces together. */
     readonly memberships: number;
+    /** Of StaticEntryService, of all owners together. */
+    readonly staticEntries: number;
   };
   readonly staticRoutes: readonly StaticRouteSettings[];
   readonly ssmMapping: SsmMappingSettings;

@@ -21,7 +21,7 @@ export function staticRouteProblems(config: xmcast.v1.Config.$Properties, names:
   if (copies > MAX_STATIC_ROUTE_DOWNSTREAMS) {
     return [problem('static_routes', `${copies} downstreams in all; at most ${MAX_STATIC_ROUTE_DOWNSTREAMS} are allowed`)];
   }
-  const problems = [...duplicateRoutes(routes), ...routes.flatMap((route, index) => nameProblems(route, pathOf(index), names))];
+  const problems = [...duplicateRoutes(routes), ...routes.flatMap((route, index) => routeNameProblems(route, pathOf(index), names))];
   return problems.length > 0 ? problems : loopProblems(routes, names);
 }
 
@@ -39,7 +39,8 @@ function duplicateRoutes(routes: readonly StaticRouteSettings[]): Problem[] {
   });
 }
 
-function nameProblems({ upstream, downstreams }: StaticRouteSettings, path: string, names: NameBook): Problem[] {
+/** Interfaces that the configuration does not have, or that stand at both ends. */
+export function routeNameProblems({ upstream, downstreams }: StaticRouteSettings, path: string, names: NameBook): Problem[] {
   const fault = names.unknownFault(upstream);
   const seen = new Set<string>();
   const ofDownstreams = downstreams.flatMap((name, index) => {

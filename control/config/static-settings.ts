@@ -3,6 +3,7 @@
  */
 import type { xmcast } from '#proto';
 import type { StaticGroup } from '../protocol/igmp/router/api';
+import type { FlowPrefix } from '../protocol/packet/flow-table';
 import type { StaticRouteSettings } from './settings';
 import { validAddress, validAddresses, validPrefix } from './validated';
 
@@ -11,11 +12,15 @@ export function staticGroups(groups: readonly xmcast.v1.StaticGroup.$Properties[
 }
 
 export function staticRoutes(routes: readonly xmcast.v1.StaticRoute.$Properties[]): StaticRouteSettings[] {
-  return routes.map(({ group, source, upstream, downstreams, ttlThreshold }) => ({
-    group: validPrefix(group ?? ''),
-    source: source ? validPrefix(source) : undefined,
-    upstream: upstream ?? '',
-    downstreams: [...(downstreams ?? [])],
-    ttlThreshold: ttlThreshold ?? 0,
-  }));
+  return routes.map((route) => {
+    const { group, source } = staticFlow(route);
+    const { upstream, downstreams, ttlThreshold } = route;
+    return { group, source, upstream: upstream ?? '', downstreams: [...(downstreams ?? [])], ttlThreshold: ttlThreshold ?? 0 };
+  });
+}
+
+export function staticFlow({ group, source }: xmcast.v1.StaticRouteKey.$Properties): FlowPrefix {
+  const from = source ? validPrefix(source) : undefined;
+  // 0.0.0.0/0 is every source: one flow has one spelling.
+  return { group: validPrefix(group ?? ''), source: from?.length === 0 ? undefined : from };
 }

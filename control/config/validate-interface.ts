@@ -20,12 +20,16 @@ export function interfaceProblems(item: xmcast.v1.InterfaceConfig.$Properties, p
     ...textListProblems(keyPath(path, 'alternative_subnets'), item.alternativeSubnets, MAX_PREFIXES, unicastPrefixFault),
     ...textListProblems(keyPath(path, 'upstream_groups'), item.upstreamGroups, MAX_PREFIXES, routedGroupsFault),
     ...textListProblems(keyPath(path, 'upstream_sources'), item.upstreamSources, MAX_PREFIXES, unicastPrefixFault),
-    ...listProblems(keyPath(path, 'static_groups'), item.staticGroups, MAX_STATIC_GROUPS, groupProblems(MAX_STATIC_GROUP_SOURCES)),
-    ...listProblems(keyPath(path, 'join_groups'), item.joinGroups, MAX_JOIN_GROUPS, groupProblems(MAX_JOIN_GROUP_SOURCES)),
+    ...listProblems(keyPath(path, 'static_groups'), item.staticGroups, MAX_STATIC_GROUPS, staticGroupProblems),
+    ...listProblems(keyPath(path, 'join_groups'), item.joinGroups, MAX_JOIN_GROUPS, joinGroupProblems),
     ...igmpProblems(item.igmp, keyPath(path, 'igmp')),
     ...rangeProblems(item.igmpHost ?? {}, HOST_RANGES, keyPath(path, 'igmp_host')),
   ];
 }
+
+/** Also of what the API calls a static membership. */
+export const staticGroupProblems = groupProblems(MAX_STATIC_GROUP_SOURCES);
+const joinGroupProblems = groupProblems(MAX_JOIN_GROUP_SOURCES);
 
 function groupProblems(mostSources: number): (entry: xmcast.v1.StaticGroup.$Properties, path: string) => Problem[] {
   return ({ group, sources }, path) => [

@@ -3,7 +3,8 @@
  * router has, groups that are given twice. Timers and static routes have files of their own.
  */
 import type { xmcast } from '#proto';
-import { formatPrefix, parsePrefix, prefixContains, type Ipv4Prefix } from '../protocol/packet/address';
+import type { StaticGroup } from '../protocol/igmp/router/api';
+import { formatIpv4, formatPrefix, parsePrefix, prefixContains, type Ipv4Prefix } from '../protocol/packet/address';
 import { problem } from './field-rules';
 import { overlayIgmp, ssmRangeOf, type IgmpConfig } from './igmp-settings';
 import { NameBook } from './name-book';
@@ -72,13 +73,16 @@ function memberProblems(item: InterfaceConfig, common: IgmpConfig, path: string)
 
 function groupListProblems(given: readonly xmcast.v1.StaticGroup.$Properties[], ssmRange: Ipv4Prefix, groupsPath: string): Problem[] {
   const withoutSources = staticGroups(given).flatMap(({ group, sources }, index) => {
-    if (sources.length > 0 || !prefixContains(ssmRange, group)) return [];
-    // RFC 4607 §1: there is no group without a source there.
-    const written = printable(given[index]?.group ?? '');
-    const message = `${written} is in the source-specific range ${formatPrefix(ssmRange)}; give its sources`;
-    return [problem(keyPath(indexPath(groupsPath, index), 'group'), message)];
+    const message = sourcesFault({ group, sources }, ssmRange);
+    return message === undefined ? [] : [problem(keyPath(indexPath(groupsPath, index), 'group'), message)];
   });
   return [...duplicateGroups(groupsPath, given), ...withoutSources];
+}
+
+/** RFC 4607 §1: in the source-specific range there is no group without a source. */
+export function sourcesFault({ group, sources }: StaticGroup, ssmRange: Ipv4Prefix): string | undefined {
+  if (sources.length > 0 || !prefixContains(ssmRange, group)) return undefined;
+  return `${printable(formatIpv4(group))} is in the source-specific range ${formatPrefix(ssmRange)}; give its sources`;
 }
 
 function duplicateGroups(path: string, entries: readonly { readonly group?: string | null }[]): Problem[] {

@@ -26,13 +26,24 @@ import { keyPath } from './source-map';
 import { dnsServerFault, domainFault, interfaceNameFault } from './text-faults';
 
 export function staticRoutesProblems(routes: readonly xmcast.v1.StaticRoute.$Properties[] | null | undefined): Problem[] {
-  return listProblems('static_routes', routes, MAX_STATIC_ROUTES, (route, path) => [
-    ...requiredTextProblems(keyPath(path, 'group'), route.group, routedGroupsFault),
-    ...optionalTextProblems(keyPath(path, 'source'), route.source, unicastPrefixFault),
+  return listProblems('static_routes', routes, MAX_STATIC_ROUTES, staticRouteFieldProblems);
+}
+
+export function staticRouteFieldProblems(route: xmcast.v1.StaticRoute.$Properties, path: string): Problem[] {
+  return [
+    ...staticRouteKeyProblems(route, path),
     ...requiredTextProblems(keyPath(path, 'upstream'), route.upstream, interfaceNameFault),
     ...textListProblems(keyPath(path, 'downstreams'), route.downstreams, MAX_INTERFACES, interfaceNameFault),
     ...rangeProblems(route, STATIC_ROUTE_RANGES, path),
-  ]);
+  ];
+}
+
+/** What tells one route from another. */
+export function staticRouteKeyProblems({ group, source }: xmcast.v1.StaticRouteKey.$Properties, path: string): Problem[] {
+  return [
+    ...requiredTextProblems(keyPath(path, 'group'), group, routedGroupsFault),
+    ...optionalTextProblems(keyPath(path, 'source'), source, unicastPrefixFault),
+  ];
 }
 
 export function ssmMappingProblems(mapping: xmcast.v1.SsmMappingConfig.$Properties | null | undefined): Problem[] {

@@ -113,6 +113,15 @@ const STATUS_FAMILIES: readonly RouterFamily[] = [
     help: 'Routes not installed because a table was full.',
     samples: ({ status }) => [[{}, status.routes.refused]],
   },
+  gauge('xmcast_static_routes', 'Static routes given over the API, in effect or not.', (status) => status.staticEntries.routes),
+  gauge('xmcast_static_memberships', 'Static memberships given over the API, in effect or not.', (status) => status.staticEntries.memberships),
+  gauge('xmcast_static_entries_limit', 'How many of both there may be.', (status) => status.staticEntries.limit),
+  {
+    name: 'xmcast_static_leases_expired_total',
+    type: 'counter',
+    help: 'Owners whose static entries went because nobody renewed their lease.',
+    samples: ({ status }) => [[{}, status.staticEntries.expiredLeases]],
+  },
   gauge('xmcast_replication_groups_used', 'Distinct outgoing sets in the data plane.', (status) => status.replicationGroups.used),
   gauge(
     'xmcast_replication_groups_limit',

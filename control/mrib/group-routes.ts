@@ -33,12 +33,14 @@ export function dynamicRoutes(group: Ipv4, state: GroupState, path: ReversePath)
 
 /** Only those that are no ranges: of exactly this group, and of sources seen that a rule for all sources forwards. */
 export function staticRoutes(group: Ipv4, state: GroupState, rules: StaticRules): GroupRoutes {
-  const exact = rules
-    .ofGroup(group)
-    .filter((rule) => !isRangeRule(rule, rules))
-    .map((rule) => withLocal(routeOfRule(rule), state));
-  const star = exact.find(({ source }) => source === 0);
-  const bySource = new Map(exact.filter((route) => route !== star).map((route) => [route.source, route]));
+  let star: WantedRoute | undefined;
+  const bySource = new Map<Ipv4, WantedRoute>();
+  for (const rule of rules.ofGroup(group)) {
+    if (isRangeRule(rule, rules)) continue;
+    const route = withLocal(routeOfRule(rule), state);
+    if (route.source === 0) star = route;
+    else bySource.set(route.source, route);
+  }
   const useless: Ipv4[] = [];
   for (const { source, vport } of state.seen?.values() ?? []) {
     // The same as (*,G), each with its own counters.
@@ -46,6 +48,14 @@ export function staticRoutes(group: Ipv4, state: GroupState, rules: StaticRules)
     else useless.push(source);
   }
   return groupRoutes(star, bySource, useless);
+}
+
+/** The one of them for this source; undefined when there is none. */
+export function staticSourceRoute(source: Ipv4, group: Ipv4, state: GroupState, rules: StaticRules): WantedRoute | undefined {
+  const rule = rules.exact(source, group);
+  if (rule !== undefined) return withLocal(routeOfRule(rule), state);
+  const seen = state.seen?.get(source);
+  return seen !== undefined && state.star !== undefined && seen.vport === state.star.incoming ? { ...state.star, source } : undefined;
 }
 
 function groupRoutes(star: WantedRoute | undefined, bySource: Map<Ipv4, WantedRoute>, useless: readonly Ipv4[]): GroupRoutes {
@@ -58,11 +68,14 @@ function groupRoutes(star: WantedRoute | undefined, bySource: Map<Ipv4, WantedRo
  */
 export function isRangeRule(rule: StaticRule, rules: StaticRules): boolean {
   if (keyOfRule(rule).groupLength !== undefined) return true;
-  return rule.source === undefined && rules.ofGroup(rule.group.address).some((other) => keyOfRule(other).groupLength !== undefined);
+  return rule.source === undefined && rules.hasSourceRanges(rule.group.address);
 }
 
+/** For rules that are no ranges. */
 export function routeOfRule(rule: StaticRule): WantedRoute {
-  return { ...keyOfRule(rule), ...actionOf(rule) };
+  const { source, group } = keyOfRule(rule);
+  const { incoming, outgoing, ttlThreshold } = rule;
+  return ttlThreshold === 0 ? { source, group, incoming, outgoing } : { source, group, incoming, outgoing, ttlThreshold };
 }
 
 export function rangeOfRule(rule: StaticRule): WantedRoute {

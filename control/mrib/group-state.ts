@@ -32,6 +32,8 @@ export interface GroupState {
   local: readonly Demand[];
   /** By source. */
   seen: Map<Ipv4, SeenSource> | undefined;
+  /** Static rules speak of it: `star` and `bySource` are theirs. */
+  isStatic: boolean;
   /** What was last asked for: (*,G), and the others by source. */
   star: WantedRoute | undefined;
   bySource: Map<Ipv4, WantedRoute> | undefined;
@@ -41,7 +43,7 @@ const NO_SOURCES: ReadonlySet<Ipv4> = new Set();
 const NO_DEMANDS: readonly Demand[] = [];
 
 export function newGroupState(): GroupState {
-  return { demands: NO_DEMANDS, local: NO_DEMANDS, seen: undefined, star: undefined, bySource: undefined };
+  return { demands: NO_DEMANDS, local: NO_DEMANDS, seen: undefined, isStatic: false, star: undefined, bySource: undefined };
 }
 
 export function isUseless({ demands, local, seen, star, bySource }: GroupState): boolean {

@@ -9,12 +9,13 @@
  */
 import type { GroupDemand } from '../protocol/igmp/router/api';
 import { prefixContains, type Ipv4 } from '../protocol/packet/address';
-import { dynamicRoutes, isRangeRule, outgoingOf, rangeOfRule, staticRoutes, wantsLocally } from './group-routes';
+import { dynamicRoutes, outgoingOf, staticRoutes, staticSourceRoute, wantsLocally } from './group-routes';
 import { isUseless, newGroupState, withDemand, type Demand, type GroupState, type SeenSource } from './group-state';
 import { IdleQueue } from './idle-queue';
+import { RangeRoutes } from './range-routes';
 import type { ReversePath } from './reverse-path';
 import { isRange, nameOf, rangeOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
-import { StaticRules, type StaticRule } from './static-rules';
+import { StaticRules, type RuleChange, type StaticRule } from './static-rules';
 
 export interface MribSettings {
   /** A source that was seen is forgotten after this long without a packet. */
@@ -37,9 +38,12 @@ export class Mrib {
   readonly #usualDemands = new Map<VportId, readonly Demand[]>();
   readonly #learntQueue: IdleQueue;
   readonly #absorbedQueue: IdleQueue;
-  #rules = new StaticRules([]);
-  /** Routes of static rules that are ranges, by nameOf(). */
-  #ranges: ReadonlyMap<string, WantedRoute> = new Map();
+  readonly #rules = new StaticRules();
+  readonly #ranges = new RangeRoutes();
+  /** The groups that are still to be thought over; undefined: none. */
+  #walk: Iterator<[Ipv4, GroupState]> | undefined;
+  /** Once more from the first one, when the walk is over. */
+  #walksAgain = false;
   #learntCount = 0;
   #absorbedCount = 0;
 
@@ -81,17 +85,26 @@ export class Mrib {
     for (const [group, { demands }] of this.#groups) if (demands.length > 0) yield group;
   }
 
-  /** These rules hold from now on, and no others. */
-  setStaticRules(rules: readonly StaticRule[]): readonly RouteChange[] {
-    const before = this.#rules;
-    if (rules.length + before.all.length === 0) return [];
-    this.#rules = new StaticRules(rules);
-    for (const { group } of rules) if (group.length === 32) this.#stateOf(group.address);
+  /** Costs what these rules cost, however many there are; for ranges of groups the rest follows with thinkOver(). */
+  changeStaticRules(rules: readonly RuleChange[]): readonly RouteChange[] {
+    const touched = new TouchedGroups();
     const changes: RouteChange[] = [];
-    for (const [group, state] of this.#groups) {
-      if (before.covers(group) || this.#rules.covers(group)) changes.push(...this.#recompute(group, state));
+    for (const rule of rules) {
+      const flow = rule.kind === 'set' ? rule.rule : rule.flow;
+      const { group, source } = flow;
+      const hadRanges = this.#rules.hasSourceRanges(group.address);
+      this.#rules.change(rule);
+      append(changes, this.#ranges.follow(flow, this.#rules));
+      if (group.length < 32) this.reversePathChanged();
+      else if (source?.length === 32) touched.source(source.address, group.address);
+      else if (source === undefined || hadRanges !== this.#rules.hasSourceRanges(group.address)) {
+        append(changes, this.#ranges.follow({ group, source: undefined }, this.#rules));
+        touched.all(group.address);
+      } else touched.group(group.address);
     }
-    return [...changes, ...this.#recomputeRanges()];
+    for (const [group, sources] of touched.groups) append(changes, this.#followRules(group, sources));
+    if (!this.isThinking) append(changes, this.#ranges.release());
+    return changes;
   }
 
   isStatic({ group, groupLength }: RouteKey): boolean {
@@ -139,10 +152,29 @@ export class Mrib {
     return [...touched].flatMap((group) => this.#recompute(group, this.#stateOf(group)));
   }
 
-  /** Interfaces, addresses or unicast routes have changed: every route is thought over. */
-  reversePathChanged(): readonly RouteChange[] {
+  /** Interfaces, addresses or unicast routes have changed: every dynamic route is to be thought over. */
+  reversePathChanged(): void {
+    if (this.#walk === undefined) this.#walk = this.#groups.entries();
+    else this.#walksAgain = true;
+  }
+
+  /** Some groups have not been thought over yet. */
+  get isThinking(): boolean {
+    return this.#walk !== undefined;
+  }
+
+  /** So many of them, so that others have their turn in between. */
+  thinkOver(groups: number): readonly RouteChange[] {
     const changes: RouteChange[] = [];
-    for (const [group, state] of this.#groups) changes.push(...this.#recompute(group, state));
+    for (let left = groups; left > 0 && this.#walk !== undefined; left--) {
+      const next = this.#walk.next();
+      if (next.done === true) append(changes, this.#endWalk());
+      else {
+        const [group, state] = next.value;
+        // What rules decide depends on nothing else.
+        if (!state.isStatic || !this.#rules.covers(group)) append(changes, this.#recompute(group, state));
+      }
+    }
     return changes;
   }
 
@@ -172,7 +204,7 @@ export class Mrib {
   /** The range that takes them where no (S,G) and no (*,G) does: of the longest group, then of the longest source. */
   rangeFor(source: Ipv4, group: Ipv4): WantedRoute | undefined {
     let best: WantedRoute | undefined;
-    for (const route of this.#ranges.values()) {
+    for (const route of this.#ranges.routes) {
       const range = rangeOf(route);
       const takes = prefixContains(range.group, group) && prefixContains(range.source, source);
       if (takes && (best === undefined || isLonger(range, rangeOf(best)))) best = route;
@@ -191,7 +223,7 @@ export class Mrib {
       if (star !== undefined) yield star;
       if (bySource !== undefined) yield* bySource.values();
     }
-    yield* this.#ranges.values();
+    yield* this.#ranges.routes;
   }
 
   /** Most groups are wanted by one interface, from every source: they share what says so. */
@@ -259,23 +291,52 @@ export class Mrib {
     const { star, bySource, useless } = isStatic ? staticRoutes(group, state, this.#rules) : dynamicRoutes(group, state, this.#path);
     for (const source of useless) this.#forget(state, source);
     const changes = difference(group, state, { star, bySource });
+    state.isStatic = isStatic;
     state.star = star;
     state.bySource = bySource;
     if (isUseless(state)) this.#groups.delete(group);
     return changes;
   }
 
-  #recomputeRanges(): readonly RouteChange[] {
-    const routes = this.#rules.all.filter((rule) => isRangeRule(rule, this.#rules)).map(rangeOfRule);
-    const next = new Map(routes.map((route) => [nameOf(route), route]));
+  /** The rules for these sources of the group have changed; undefined: those for all. */
+  #followRules(group: Ipv4, sources: ReadonlySet<Ipv4> | undefined): readonly RouteChange[] {
+    const state = this.#stateOf(group);
+    if (sources === undefined || state.isStatic !== this.#rules.covers(group)) return this.#recompute(group, state);
     const changes: RouteChange[] = [];
-    for (const [name, route] of next) {
-      const before = this.#ranges.get(name);
-      if (before === undefined || !sameRoute(before, route)) changes.push({ kind: 'set', route });
+    for (const source of sources) {
+      const [before, route] = [state.bySource?.get(source), staticSourceRoute(source, group, state, this.#rules)];
+      if (route === undefined) this.#forget(state, source);
+      if (setSource(state, source, route)) changes.push({ kind: 'remove', key: { source, group } });
+      else if (route !== undefined && (before === undefined || !sameRoute(before, route))) changes.push({ kind: 'set', route });
     }
-    for (const [name, route] of this.#ranges) if (!next.has(name)) changes.push({ kind: 'remove', key: route });
-    this.#ranges = next;
+    if (isUseless(state)) this.#groups.delete(group);
     return changes;
+  }
+
+  #endWalk(): readonly RouteChange[] {
+    this.#walk = this.#walksAgain ? this.#groups.entries() : undefined;
+    this.#walksAgain = false;
+    return this.#walk === undefined ? this.#ranges.release() : [];
+  }
+}
+
+/** What a list of changed rules concerns. */
+class TouchedGroups {
+  /** Sources of each; undefined: all. */
+  readonly groups = new Map<Ipv4, Set<Ipv4> | undefined>();
+
+  all(group: Ipv4): void {
+    this.groups.set(group, undefined);
+  }
+
+  /** Whether there are rules for it at all. */
+  group(group: Ipv4): void {
+    if (!this.groups.has(group)) this.groups.set(group, new Set());
+  }
+
+  source(source: Ipv4, group: Ipv4): void {
+    this.group(group);
+    this.groups.get(group)?.add(source);
   }
 }
 
@@ -302,4 +363,21 @@ function difference(group: Ipv4, old: Routes, next: Routes): readonly RouteChang
   else if (old.star !== undefined) changes.push({ kind: 'remove', key: { source: 0, group } });
   for (const source of old.bySource?.keys() ?? []) if (next.bySource?.has(source) !== true) changes.push({ kind: 'remove', key: { source, group } });
   return changes;
+}
+
+/** Whether there was one, and now there is none. */
+function setSource(state: GroupState, source: Ipv4, route: WantedRoute | undefined): boolean {
+  if (route !== undefined) {
+    state.bySource ??= new Map();
+    state.bySource.set(source, route);
+    return false;
+  }
+  const removed = state.bySource?.delete(source) === true;
+  if (state.bySource?.size === 0) state.bySource = undefined;
+  return removed;
+}
+
+/** Lists of any length: more than the arguments that a call takes. */
+function append(changes: RouteChange[], more: readonly RouteChange[]): void {
+  for (const change of more) changes.push(change);
 }

@@ -9,8 +9,12 @@ import type { Ipv4 } from '../protocol/packet/address';
 /** So many weigh as much as the route itself: a set of interfaces that is new has to be written slot by slot. */
 const INTERFACES_PER_UNIT = 4;
 
+/** A range is held against every other one. */
+const RANGE_WEIGHT = 32;
+
 /** What writing it costs at most. */
 export function weightOf(change: RouteChange): number {
+  if (isRange(keyOf(change))) return RANGE_WEIGHT;
   return change.kind === 'remove' ? 1 : 1 + Math.ceil(change.route.outgoing.length / INTERFACES_PER_UNIT);
 }
 

@@ -48,6 +48,8 @@ export class RouteSync {
   readonly #lists: LongList[] = [];
   readonly #queue = new RouteQueue();
   #turn: NodeJS.Immediate | undefined;
+  /** They want to hear when something that waited is written. */
+  #listeners: (() => void)[] = [];
   #refused = 0n;
   #closed = false;
 
@@ -67,6 +69,17 @@ export class RouteSync {
   /** Changes that are not written yet. */
   get waiting(): number {
     return this.#lists.reduce((sum, { changes, taken }) => sum + changes.length - taken, this.#queue.length);
+  }
+
+  /** The route, or its end, is not written yet. */
+  isWaiting(key: RouteKey): boolean {
+    // A long list is not looked through.
+    return this.#lists.length > 0 || this.#queue.has(key);
+  }
+
+  /** Resolves when some of what waits is written, or nothing will be any more. */
+  written(): Promise<void> {
+    return this.#closed || this.#idle ? Promise.resolve() : new Promise((resolve) => this.#listeners.push(resolve));
   }
 
   /** Why the route is not installed as wanted; empty when it is, or when it is not known yet that it waits. */
@@ -121,6 +134,7 @@ export class RouteSync {
     this.#queue.clear();
     if (this.#turn !== undefined) clearImmediate(this.#turn);
     this.#turn = undefined;
+    this.#tellWritten();
   }
 
   #submit(changes: readonly RouteChange[], nowMs: number): void {
@@ -152,6 +166,13 @@ export class RouteSync {
     while (!this.#idle && nowMs() < untilMs);
     this.#planTurn();
     onWritten();
+    this.#tellWritten();
+  }
+
+  #tellWritten(): void {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const tell of listeners) tell();
   }
 
   #takeStep(nowMs: number): void {

@@ -15,6 +15,7 @@ import { Mrib } from '../mrib/mrib';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
+import { Background } from './background';
 import { ChangeFeed } from './change-feed';
 import { CounterPoll } from './counter-poll';
 import { readIgmp, sendIgmp } from './igmp-io';
@@ -30,7 +31,7 @@ import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
 import { SsmMapper } from './ssm-mapping';
-import { activeRules } from './static-routes';
+import { StaticEntries } from './static-entries';
 import { streamOf } from './stream-of';
 import { Takeover, type Unclaimed } from './takeover';
 import { UpstreamReports } from './upstream-reports';
@@ -38,6 +39,10 @@ import { Verification } from './verification';
 
 /** After so many others have their turn. */
 const MANY_AT_ONCE = 256;
+/** Routes that wait to be written: more would only wait, too. */
+const MANY_WAITING = 1024;
+/** Groups that are thought over in one step: some hundred microseconds where each has a source or two. */
+const GROUPS_AT_ONCE = 32;
 
 export interface RouterOptions {
   readonly settings: Settings;
@@ -64,6 +69,7 @@ export class Router {
   readonly neighbors = new Neighbors();
   /** For those who watch. */
   readonly feed = new ChangeFeed();
+  readonly static: StaticEntries;
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
@@ -73,6 +79,7 @@ export class Router {
   readonly #policers: PolicerWatch;
   readonly #reports: UpstreamReports;
   readonly #own: OwnMemberships;
+  readonly #background: Background;
   #settings: Settings;
   #dataplaneDueMs: number | undefined;
   /** What the turn has changed so far: written together, or before something needs it. */
@@ -131,6 +138,18 @@ export class Router {
       onWritten: () => this.#planHousekeeping(this.#nowMs()),
       onApplied: (changes) => this.feed.routesWritten(changes),
     });
+    this.#background = new Background({ nowMs: deps.nowMs, step: () => this.#step(), isHeldUp: () => this.routes.waiting > MANY_WAITING, onTurn: () => this.#settle() });
+    this.static = new StaticEntries({
+      mrib: this.mrib,
+      routes: this.routes,
+      ports: () => this.ports,
+      onBehind: () => {
+        this.#background.run();
+        this.#settle();
+      },
+      caughtUp: () => this.#background.idle(),
+      writing: this.#takeover.over,
+    });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
   }
@@ -150,8 +169,10 @@ export class Router {
    */
   async start(): Promise<readonly XmcastError[]> {
     this.#options.kernel.onChanges(() => void this.#followLinks());
+    this.static.routes.configure(this.#settings.staticRoutes);
     await this.#ports.configure(this.#settings.interfaces);
     await this.#followLinks();
+    await this.#background.idle();
     this.counters.start(this.#settings.dataplane.counterIntervalMs);
     return this.ports.map((port) => port.problem).filter((problem) => problem !== undefined);
   }
@@ -185,9 +206,11 @@ export class Router {
     this.counters.start(settings.dataplane.counterIntervalMs);
     this.verification.start(settings.dataplane.verifyIntervalMs);
     this.#options.dataplane.setPolicers(settings.dataplane.policers);
+    this.static.routes.configure(settings.staticRoutes);
     await this.#ports.configure(settings.interfaces);
     this.ssm.setSettings(settings.ssmMapping);
     await this.#followLinks();
+    await this.#background.idle();
   }
 
   /** From the data plane, in order of arrival. */
@@ -233,6 +256,8 @@ export class Router {
     if (this.#closed) return;
     this.#closed = true;
     this.#driver.close();
+    this.#background.close();
+    this.#takeover.close();
     this.#own.close();
     this.ssm.close();
     await this.counters.close();
@@ -343,7 +368,7 @@ export class Router {
     const upstreams = this.path.upstreamsName;
     this.path.changed();
     if (upstreams !== this.path.upstreamsName) this.#events.report(upstreamEvent(this.path.upstreams(0).map((vport) => this.portOf(vport)?.name ?? '')));
-    this.#collect(this.mrib.setStaticRules(activeRules(this.#settings.staticRoutes, this.ports)));
+    this.static.interfacesChanged();
     this.#thinkOver();
     this.#reports.interfacesChanged(this.ports);
     this.#own.follow(this.ports);
@@ -352,8 +377,17 @@ export class Router {
     this.#settle();
   }
 
+  /** Begins at once, and goes on piece by piece. */
   #thinkOver(): void {
-    this.#collect(this.mrib.reversePathChanged());
+    this.mrib.reversePathChanged();
+    this.#background.run();
+  }
+
+  /** A piece of what is to do when nothing else is; false when that is nothing. */
+  #step(): boolean {
+    const changes = this.static.step() ?? (this.mrib.isThinking ? this.mrib.thinkOver(GROUPS_AT_ONCE) : undefined);
+    this.#collect(changes ?? []);
+    return changes !== undefined;
   }
 
   async #countersRead(current: CounterSnapshot, previous: CounterSnapshot): Promise<void> {

@@ -18,6 +18,7 @@ const NO_ROUTE_COUNTERS: RouteCounters = {
 };
 
 const UNCONFIRMED = 'sent to the data plane, which has not answered yet';
+const NO_STATIC_ENTRIES = { routes: 0, memberships: 0, limit: 0, expiredLeases: 0n };
 
 export interface RouterStateOptions {
   readonly router: Router;
@@ -26,6 +27,8 @@ export interface RouterStateOptions {
   readonly version: string;
   /** From where counters are shown. Default: from where they began. */
   readonly base?: CounterBase;
+  /** Default, and while it is undefined: none. */
+  readonly staticEntries?: () => StatusState['staticEntries'] | undefined;
 }
 
 export class RouterState implements StateSource {
@@ -52,7 +55,7 @@ export class RouterState implements StateSource {
   }
 
   status(): StatusState {
-    const { router, dataplane, version } = this.#options;
+    const { router, dataplane, version, staticEntries } = this.#options;
     const { routes, routeLimit, groups, groupLimit } = dataplane.usage;
     return {
       version,
@@ -63,6 +66,7 @@ export class RouterState implements StateSource {
       memberships: router.ports.reduce((sum, port) => sum + (port.igmp?.membershipCount ?? 0), 0),
       membershipBudget: { used: router.budget.used, limit: router.budget.limit },
       routes: { installed: routes, limit: routeLimit, refused: router.routes.refused },
+      staticEntries: staticEntries?.() ?? NO_STATIC_ENTRIES,
       replicationGroups: { used: groups, limit: groupLimit },
       takeover: this.#takeover(),
       repairs: dataplane.repairs,

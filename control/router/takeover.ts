@@ -41,10 +41,14 @@ export class Takeover {
   #isUnderWay: boolean;
   #stale = new StaleRoutes([]);
   #holdEndsMs: number | undefined;
+  #tellOver: () => void = () => undefined;
+  /** Resolves when it is not under way any more. */
+  readonly over: Promise<void>;
 
   constructor(options: TakeoverOptions) {
     this.#options = options;
     this.#isUnderWay = options.dataplane.takenOver !== undefined;
+    this.over = this.#isUnderWay ? new Promise((resolve) => (this.#tellOver = resolve)) : Promise.resolve();
   }
 
   /** Nothing is to be written yet. */
@@ -82,7 +86,13 @@ export class Takeover {
   end(changes: RouteChange[]): RouteChange[] {
     if (!this.#isUnderWay) return changes;
     this.#isUnderWay = false;
+    this.#tellOver();
     return [...latestOf(changes)];
+  }
+
+  /** Who waits for the end waits no longer. */
+  close(): void {
+    this.#tellOver();
   }
 
   /** Somebody decides about these routes. */

@@ -12,18 +12,29 @@ export interface Ipv4Prefix {
   readonly length: number;
 }
 
+const DIGIT_ZERO = 0x30;
+/** As seen from the digits. */
+const DOT = 0x2e - DIGIT_ZERO;
+
 /** Dotted quad, or undefined when the text is not exactly one (no octal, no short forms, no spaces). */
 export function parseIpv4(text: string): Ipv4 | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  let address = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part)) return undefined;
-    const octet = Number(part);
-    if (octet > 255) return undefined;
-    address = address * 256 + octet;
+  let [address, octet, digits, dots] = [0, 0, 0, 0];
+  // Character by character: there may be hundreds of thousands of them in one request.
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - DIGIT_ZERO;
+    if (digit === DOT && digits > 0 && dots < 3) {
+      address = address * 256 + octet;
+      [octet, digits] = [0, 0];
+      dots++;
+    } else {
+      const isLeadingZero = digits > 0 && octet === 0;
+      if (digit < 0 || digit > 9 || isLeadingZero) return undefined;
+      octet = octet * 10 + digit;
+      digits++;
+      if (octet > 255) return undefined;
+    }
   }
-  return address;
+  return dots === 3 && digits > 0 ? address * 256 + octet : undefined;
 }
 
 export function formatIpv4(address: Ipv4): string {
@@ -32,10 +43,11 @@ export function formatIpv4(address: Ipv4): string {
 
 /** "10.0.0.0/8"; a bare address is a /32. Host bits must be zero. undefined when the text is not a prefix. */
 export function parsePrefix(text: string): Ipv4Prefix | undefined {
-  const [addressText = '', lengthText, ...rest] = text.split('/');
-  const address = parseIpv4(addressText);
-  if (address === undefined || rest.length > 0) return undefined;
-  if (lengthText === undefined) return { address, length: 32 };
+  const slash = text.indexOf('/');
+  const address = parseIpv4(slash === -1 ? text : text.slice(0, slash));
+  if (address === undefined) return undefined;
+  if (slash === -1) return { address, length: 32 };
+  const lengthText = text.slice(slash + 1);
   if (!/^(0|[1-9][0-9]?)$/.test(lengthText)) return undefined;
   const length = Number(lengthText);
   if (length > 32 || (address & ~prefixMask(length)) !== 0) return undefined;

@@ -35,6 +35,7 @@ export class FakeState implements StateSource {
     memberships: 3,
     membershipBudget: { used: 2, limit: 131_072 },
     routes: { installed: 2, limit: 4096, refused: 0n },
+    staticEntries: { routes: 5, memberships: 6, limit: 131_072, expiredLeases: 0n },
     replicationGroups: { used: 1, limit: 1024 },
     takeover: undefined,
     repairs: new Map(),

@@ -17,7 +17,7 @@ function leaves(command: Command, above: readonly string[] = []): string[][] {
 const program = createProgram({ stdout: NOWHERE, stderr: NOWHERE, env: {}, isTerminal: false }, () => undefined);
 const commands = leaves(program);
 /** Arguments that a command needs to begin, by its name. */
-const NEEDED: Readonly<Record<string, readonly string[]>> = { set: ['log_level=info'], rollback: ['1'], trace: ['239.1.1.1'] };
+const NEEDED: Readonly<Record<string, readonly string[]>> = { set: ['log_level=info'], rollback: ['1'], trace: ['239.1.1.1'], add: ['239.1.1.1', '--from', 'up0'], del: ['239.1.1.1'] };
 /** Need no daemon. */
 const ALONE = ['import', 'completion'];
 

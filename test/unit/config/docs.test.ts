@@ -187,6 +187,7 @@ test('each with the default that holds', () => {
     ['ssm_mapping.dns_servers[]', 'those of the system'],
     ['ssm_mapping.any_source_v3', String(ssmMapping.anySourceV3)],
     ['limits.memberships', String(limits.memberships)],
+    ['limits.static_entries', String(limits.staticEntries)],
     ['limits.routes', String(limits.routes)],
     ['limits.replication_groups', String(limits.replicationGroups)],
     ['limits.source_idle_timeout', formatMs(limits.sourceIdleMs)],

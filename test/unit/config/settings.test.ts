@@ -58,7 +58,7 @@ test('a name alone: everything else is the default', () => {
         igmp: DEFAULT_IGMP,
       },
     ],
-    limits: { routes: 16_384, replicationGroups: 512, sourceIdleMs: 210_000, memberships: 131_072 },
+    limits: { routes: 16_384, replicationGroups: 512, sourceIdleMs: 210_000, memberships: 131_072, staticEntries: 131_072 },
     staticRoutes: [],
     ssmMapping: { static: [], dnsDomain: undefined, dnsServers: [], anySourceV3: false },
     dataplane: {
@@ -136,6 +136,7 @@ limits:
   replication_groups: 200
   source_idle_timeout: 30s
   memberships: 2000
+  static_entries: 3000
 static_routes:
   - {group: 239.10.0.0/16, source: 10.4.0.0/16, upstream: eth8, downstreams: [eth7], ttl_threshold: 9}
   - {group: 239.11.1.1, upstream: eth7}
@@ -250,7 +251,7 @@ const FULL_SETTINGS: Settings = {
       },
     },
   ],
-  limits: { routes: 1000, replicationGroups: 200, sourceIdleMs: 30_000, memberships: 2000 },
+  limits: { routes: 1000, replicationGroups: 200, sourceIdleMs: 30_000, memberships: 2000, staticEntries: 3000 },
   staticRoutes: [
     {
       group: { address: 0xef0a0000, length: 16 },

@@ -30,6 +30,7 @@ const RANGES: [key: string, min: string, below: string, max: string, above: stri
   ['igmp.max_groups_per_host', '1', '0', '131072', '131073'],
   ['igmp.max_tracked_hosts', '1', '0', '1048576', '1048577'],
   ['limits.memberships', '1', '0', '1048576', '1048577'],
+  ['limits.static_entries', '1', '0', '1048576', '1048577'],
   ['limits.routes', '16', '15', '1048576', '1048577'],
   ['limits.replication_groups', '16', '15', '65536', '65537'],
   ['limits.source_idle_timeout', '10s', '9.999s', '86400s', '86400.001s'],

@@ -92,3 +92,23 @@ describe('new settings', () => {
     Scenario.up(some).configure({}).expectState('nothing').expectPublished('INCLUDE(s t)', 'nothing');
   });
 });
+
+describe('beside those of the settings', () => {
+  const added = (sources: readonly number[] | undefined) => ({ kind: 'static-groups', changes: [{ group: GROUP, sources }] }) as const;
+
+  test('they come, change and go while the link is up', () => {
+    const scenario = Scenario.up({}).input(added([])).expectPublished('EXCLUDE(; )');
+    expect(scenario.membership()).toMatchObject({ isStatic: true, hosts: [] });
+    scenario.input(added([S])).expectPublished('INCLUDE(s)').input(added(undefined)).expectPublished('nothing');
+    expect(scenario.machine.membershipCount).toBe(0);
+  });
+  test('those of the settings come first, and leave the place to them', () => {
+    const scenario = Scenario.up(everySource).input(added([S])).expectPublished('EXCLUDE(; )');
+    scenario.configure({ staticGroups: [] }).expectPublished('INCLUDE(s)').configure(some).expectPublished('INCLUDE(s t)');
+    scenario.input(added(undefined)).expectPublished().configure({ staticGroups: [] }).expectPublished('nothing');
+  });
+  test('they are forgotten with the link, and not taken while it is down', () => {
+    const scenario = Scenario.up({}).input(added([])).expectPublished('EXCLUDE(; )').linkDown().expectPublished('nothing');
+    scenario.input(added([])).expectPublished().linkUp().expectPublished();
+  });
+});

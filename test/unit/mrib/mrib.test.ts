@@ -4,6 +4,7 @@ import type { RouteChange, VportId, WantedRoute } from '../../../control/mrib/ro
 import { routeName } from '../../../control/mrib/route';
 import type { GroupDemand } from '../../../control/protocol/igmp/router/api';
 import { parseIpv4 } from '../../../control/protocol/packet/address';
+import { thoughtOver } from './thought-over';
 
 const UPSTREAM = 1;
 const [A, B, C] = [2, 3, 4];
@@ -162,7 +163,7 @@ test('RFC 2365: a group does not cross a boundary, in neither direction', () => 
   w.do(w.mrib.setDemand(B, G, anySource));
   expect(w.route(0)?.outgoing).toEqual([B]);
   w.path.closed = UPSTREAM;
-  w.do(w.mrib.reversePathChanged());
+  w.do(thoughtOver(w.mrib));
   w.do(w.mrib.sourceSeen(S1, G, UPSTREAM, 0));
   expect(w.route(0)).toEqual({ incoming: undefined, outgoing: [A, B] });
   expect(w.route(S1)).toEqual({ incoming: UPSTREAM, outgoing: [] });
@@ -207,7 +208,7 @@ test('nothing changed, nothing is written', () => {
   const w = world();
   w.do(w.mrib.setDemand(A, G, anySource));
   expect(w.mrib.setDemand(A, G, { mode: 'exclude', sources: [], requested: [S1] })).toEqual([]);
-  expect(w.mrib.reversePathChanged()).toEqual([]);
+  expect(thoughtOver(w.mrib)).toEqual([]);
 });
 
 test('a learnt source is forgotten after its idle time, not while it is counted', () => {
@@ -244,11 +245,11 @@ test('while the upstream is away (*,G) asks for every source, and (S,G) through 
   w.do(w.mrib.setDemand(A, G, anySource));
   w.do(w.mrib.sourceSeen(S1, G, UPSTREAM, 0));
   w.path.upstream = undefined;
-  w.do(w.mrib.reversePathChanged());
+  w.do(thoughtOver(w.mrib));
   expect(w.route(0)).toEqual({ incoming: undefined, outgoing: [A] });
   expect(w.route(S1)).toBeUndefined();
   w.path.upstream = UPSTREAM;
-  w.do(w.mrib.reversePathChanged());
+  w.do(thoughtOver(w.mrib));
   expect(w.route(0)?.incoming).toBe(UPSTREAM);
   expect(w.route(S1)?.incoming).toBe(UPSTREAM);
 });
@@ -287,7 +288,7 @@ test('any history: no route leaves by its incoming interface, and every interfac
         else if (s.kind === 'expire') w.do(w.mrib.expireSources(s.nowMs));
         else {
           Object.assign(w.path, { upstream: s.upstream, local: s.local });
-          w.do(w.mrib.reversePathChanged());
+          w.do(thoughtOver(w.mrib));
         }
         checkInvariants(w, demands);
       }

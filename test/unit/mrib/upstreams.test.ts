@@ -3,6 +3,7 @@ import type { ReversePath } from '../../../control/mrib/reverse-path';
 import { upstreamFilter } from '../../../control/mrib/upstream-filter';
 import type { GroupDemand } from '../../../control/protocol/igmp/router/api';
 import { demandFrom } from '../../../control/mrib/group-state';
+import { thoughtOver } from './thought-over';
 
 const [UP1, UP2, A, B] = [1, 2, 3, 4];
 const G = 0xef010101;
@@ -74,7 +75,7 @@ test('when the upstream of a stream goes down, the other one is it at once', () 
   mrib.setDemand(A, G, anySource);
   mrib.sourceSeen(S1, G, UP1, 0);
   path.up = [UP2];
-  mrib.reversePathChanged();
+  thoughtOver(mrib);
   expect(route(0)).toEqual([UP2, [A]]);
   expect(route(S1)).toEqual([UP2, [A]]);
 });
@@ -85,10 +86,10 @@ test('RFC 4605 4.2: an interface whose querier is another router gets nothing, u
   mrib.setDemand(B, G, anySource);
   mrib.sourceSeen(S1, G, UP1, 0);
   path.silent = A;
-  mrib.reversePathChanged();
+  thoughtOver(mrib);
   expect([route(0), route(S1)]).toEqual([[undefined, [B]], [UP1, [B]]]);
   path.silent = undefined;
-  mrib.reversePathChanged();
+  thoughtOver(mrib);
   expect(route(S1)).toEqual([UP1, [A, B]]);
 });
 

@@ -57,6 +57,12 @@ export interface StaticGroup {
   readonly sources: readonly Ipv4[];
 }
 
+/** `sources` undefined: not static any more; empty: every source. */
+export interface StaticGroupChange {
+  readonly group: Ipv4;
+  readonly sources: readonly Ipv4[] | undefined;
+}
+
 export interface SsmMapping {
   /** Also for IS_EX/TO_EX of IGMPv3 hosts. */
   readonly anySourceV3: boolean;
@@ -102,6 +108,8 @@ export type IgmpEvent =
    * word by the ordinary rules. EXCLUDE: every source but these.
    */
   | { readonly kind: 'restored'; readonly group: Ipv4; readonly mode: 'include' | 'exclude'; readonly sources: readonly Ipv4[]; readonly untilMs: number }
+  /** Groups that are static beside those of the settings, which come first. Forgotten when the link goes down. */
+  | { readonly kind: 'static-groups'; readonly changes: readonly StaticGroupChange[] }
   /** ssmMapping has an answer for this group that it did not have, or another one. */
   | { readonly kind: 'sources-mapped'; readonly group: Ipv4 };
 

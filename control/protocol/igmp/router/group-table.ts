@@ -4,7 +4,7 @@
  */
 import { formatIpv4, type Ipv4 } from '../../packet/address';
 import { RecordType, type GroupRecord, type IgmpQuery } from '../message';
-import type { MembershipSnapshot, Restored, StaticGroup } from './api';
+import type { MembershipSnapshot, Restored, StaticGroup, StaticGroupChange } from './api';
 import { effectiveRecord, noteOlderHost } from './compatibility';
 import { DeadlineQueue } from '../deadline-queue';
 import { demandOf, sameDemand } from './demand';
@@ -36,8 +36,10 @@ export class GroupTable {
   readonly #places: Places;
   /** Changed in this turn, not yet settled: a packet with many records of one group sends and publishes once. */
   readonly #touched: Membership[] = [];
-  /** Groups that are static now. */
-  #fixed: readonly Ipv4[] = [];
+  /** Groups that are static by the settings, with their sources. */
+  #fixed: ReadonlyMap<Ipv4, readonly Ipv4[]> = new Map();
+  /** Those beside them. */
+  readonly #added = new Map<Ipv4, readonly Ipv4[]>();
 
   #unclaimed = 0;
 
@@ -134,12 +136,21 @@ export class GroupTable {
     this.#touched.length = 0;
   }
 
-  /** Exactly these groups are static from now on. */
+  /** Exactly these groups are static by the settings from now on. */
   setStatic(groups: readonly StaticGroup[], turn: Turn): void {
     const wanted = new Map(groups.map(({ group, sources }) => [group, sources]));
-    for (const group of this.#fixed) if (!wanted.has(group)) this.#fix(this.#groups.get(keyOf(group)), undefined, turn);
-    for (const [group, sources] of wanted) this.#fix(this.#groups.get(keyOf(group)) ?? this.#add(group, turn), sources, turn);
-    this.#fixed = [...wanted.keys()];
+    for (const group of this.#fixed.keys()) if (!wanted.has(group)) this.#fix(group, this.#added.get(group), turn);
+    for (const [group, sources] of wanted) this.#fix(group, sources, turn);
+    this.#fixed = wanted;
+  }
+
+  /** Beside those of the settings. */
+  changeStatic(changes: readonly StaticGroupChange[], turn: Turn): void {
+    for (const { group, sources } of changes) {
+      if (sources === undefined) this.#added.delete(group);
+      else this.#added.set(group, sources);
+      if (!this.#fixed.has(group)) this.#fix(group, sources, turn);
+    }
   }
 
   /** The settings of the turn are new. `longerMs`: how much longer memberships live now; those that there are do so too. */
@@ -160,7 +171,8 @@ export class GroupTable {
     }
     this.#groups.clear();
     this.#queue.clear();
-    this.#fixed = [];
+    this.#fixed = new Map();
+    this.#added.clear();
   }
 
   nextDeadline(): number | undefined {
@@ -207,7 +219,9 @@ export class GroupTable {
     this.#touched.push(membership);
   }
 
-  #fix(membership: Membership | undefined, sources: readonly Ipv4[] | undefined, turn: Turn): void {
+  /** `sources` undefined: not static any more. */
+  #fix(group: Ipv4, sources: readonly Ipv4[] | undefined, turn: Turn): void {
+    const membership = this.#groups.get(keyOf(group)) ?? (sources === undefined ? undefined : this.#add(group, turn));
     if (membership === undefined) return;
     membership.fixed = sources;
     membership.unpublished = true;

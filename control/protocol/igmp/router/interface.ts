@@ -107,6 +107,9 @@ class RouterInterface implements IgmpRouterInterface {
       case 'restored':
         if (this.#querier.isUp) this.#groups.restore(event, this.#turn);
         return this.#groups.settle(this.#turn);
+      case 'static-groups':
+        if (this.#querier.isUp) this.#groups.changeStatic(event.changes, this.#turn);
+        return this.#groups.settle(this.#turn);
       case 'sources-mapped':
         this.#intake.sourcesMapped(event.group, this.#turn);
         return this.#groups.settle(this.#turn);
