@@ -9,6 +9,7 @@
         'src/async.cc',
         'src/btf.cc',
         'src/datagram-receiver.cc',
+        'src/device-feature.cc',
         'src/error.cc',
         'src/file-descriptor.cc',
         'src/file-lock.cc',

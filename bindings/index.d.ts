@@ -185,6 +185,10 @@ export function mountBpffs(path: string): void;
 export function isBpffs(path: string): boolean;
 /** XDP program now on an interface of this netns, 0 when none. mode: 0 none, 1 native, 2 generic, 3 offload, 4 multi. */
 export function queryXdp(ifindex: number): { programId: number; mode: number };
+/** A feature as "ethtool -k" shows it, by its name in the kernel ("rx-vlan-hw-parse"). undefined when this kernel knows none of the name. */
+export function deviceFeature(ifindex: number, name: string): Promise<{ readonly active: boolean; readonly changeable: boolean } | undefined>;
+/** Resolves also when the device keeps it as it was: read it again to know. */
+export function setDeviceFeature(ifindex: number, name: string, active: boolean): Promise<void>;
 /** flock(LOCK_EX | LOCK_NB) on a file or directory. Throws EWOULDBLOCK when another holds it. The lock dies with close() or the process. */
 export class FileLock { constructor(path: string); close(): void }
 
@@ -224,6 +228,8 @@ export class PacketSocket {
     protocol: number;
     /** Ask the interface to accept all multicast frames for as long as the socket lives (PACKET_MR_ALLMULTI). */
     allMulticast?: boolean;
+    /** The same for all frames, whomever and whichever VLAN they are for (PACKET_MR_PROMISC). */
+    promiscuous?: boolean;
     /** Also see frames this box sends (default false: PACKET_IGNORE_OUTGOING). */
     outgoing?: boolean;
     receiveBufferBytes?: number;

@@ -1,5 +1,6 @@
 #include "addon.h"
 
+#include "device-feature.h"
 #include "file-lock.h"
 #include "libbpf-log.h"
 #include "link.h"
@@ -28,6 +29,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   PacketSocket::define(env, exports);
   RawIpSocket::define(env, exports);
   FileLock::define(env, exports);
+  defineDeviceFeature(env, exports);
   defineSystem(env, exports);
   defineTcFilter(env, exports);
   return exports;

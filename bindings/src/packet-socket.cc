@@ -22,6 +22,7 @@ struct Settings {
   uint32_t ifindex;
   uint32_t protocol;
   bool allMulticast;
+  bool promiscuous;
   bool outgoing;
   uint32_t receiveBufferBytes;
 };
@@ -29,6 +30,7 @@ struct Settings {
 Settings readSettings(const Napi::Object& options) {
   return {uint32Argument(options.Get("ifindex"), "ifindex"), uint32Argument(options.Get("protocol"), "protocol"),
           optionalBoolean(options.Get("allMulticast"), "allMulticast", false),
+          optionalBoolean(options.Get("promiscuous"), "promiscuous", false),
           optionalBoolean(options.Get("outgoing"), "outgoing", false),
           optionalUint32(options.Get("receiveBufferBytes"), "receiveBufferBytes", 0)};
 }
@@ -43,11 +45,11 @@ sockaddr_ll linkAddress(uint32_t ifindex, uint16_t protocol) {
   return address;
 }
 
-void acceptAllMulticast(const FileDescriptor& fd, uint32_t ifindex) {
+void accept(const FileDescriptor& fd, uint32_t ifindex, uint16_t type, const std::string& what) {
   packet_mreq request{};
   request.mr_ifindex = static_cast<int>(ifindex);
-  request.mr_type = PACKET_MR_ALLMULTI;
-  setOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, "accept all multicast on ifindex " + std::to_string(ifindex));
+  request.mr_type = type;
+  setOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, "accept " + what + " on ifindex " + std::to_string(ifindex));
 }
 
 // Created with protocol 0 so that nothing arrives, least of all from other interfaces, before the options stand and bind() is
@@ -61,7 +63,8 @@ std::shared_ptr<FileDescriptor> openPacketSocket(const Settings& settings, bool 
   if (!settings.outgoing) setOption(*fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames on " + name);
   const sockaddr_ll address = linkAddress(settings.ifindex, receives ? static_cast<uint16_t>(settings.protocol) : 0);
   if (bind(fd->number(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0) fail(errno, "bind " + name);
-  if (settings.allMulticast) acceptAllMulticast(*fd, settings.ifindex);
+  if (settings.allMulticast) accept(*fd, settings.ifindex, PACKET_MR_ALLMULTI, "all multicast");
+  if (settings.promiscuous) accept(*fd, settings.ifindex, PACKET_MR_PROMISC, "every frame");
   return fd;
 }
 
