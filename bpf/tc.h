@@ -18,6 +18,7 @@
 #include "punt.h"
 #include "receive.h"
 #include "rewrite.h"
+#include "vlan.h"
 #include "xmit.h"
 
 #define UDP_HEADER_BYTES 8
@@ -33,6 +34,8 @@ struct xm_tc_packet {
 	__u32 bytes;
 	__u32 ttl; /* as received */
 	__u32 is_uncut; /* GSO */
+	__u32 is_trunk; /* its slots have ports of their own, see xm_slot_ports */
+	__u32 priority; /* of the tag it came in with */
 	__u32 learnt_by; /* the incoming vport when the copies are also counted by source, else 0 */
 	__be32 source;
 	__be32 destination;
@@ -70,6 +73,7 @@ static __always_inline enum xm_kind view_skb(struct __sk_buff *skb, struct xm_pa
 
 	packet->frame_bytes = skb->len;
 	packet->packets = 1;
+	packet->lifted_tag = skb->vlan_present ? XM_PUNT_TAGGED | (skb->vlan_tci & 0xffff) : 0;
 	if (readable > skb->len)
 		readable = skb->len;
 	view_readable(skb, packet);
@@ -78,7 +82,7 @@ static __always_inline enum xm_kind view_skb(struct __sk_buff *skb, struct xm_pa
 			return XM_KIND_OTHER;
 		view_readable(skb, packet);
 	}
-	kind = classify(packet);
+	kind = classify(packet, ETH_HLEN);
 	if (kind == XM_KIND_OTHER)
 		return kind;
 	packet->bytes = bpf_ntohs(packet->ip->tot_len);
@@ -161,12 +165,42 @@ static __always_inline struct bpf_devmap_val *device_in(__u32 group, __u32 slot)
 	return devices ? bpf_map_lookup_elem(devices, &slot) : NULL;
 }
 
+/* 0: the slot is empty. */
+static __always_inline __u32 port_of_slot(const struct xm_tc_packet *packet, __u32 slot)
+{
+	struct bpf_devmap_val *device = device_in(packet->group, slot);
+	struct xm_port *known;
+
+	if (!device)
+		return 0;
+	if (packet->is_trunk)
+		return port_at(packet->group, 0, slot);
+	known = port_of(device->ifindex);
+	return known ? known->vport : 0;
+}
+
+/*
+ * Not 0: it did not leave. Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its driver has
+ * dropped. The tag is beside the frame, where the kernel keeps it until the driver wants it.
+ */
+static __always_inline long clone_to(struct __sk_buff *skb, const struct xm_tc_packet *packet, const struct xm_vport *port)
+{
+	long error;
+
+	if (!port->vlan)
+		return bpf_clone_redirect(skb, port->ifindex, 0);
+	error = bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), port->vlan | packet->priority << VLAN_ID_BITS);
+	if (error)
+		return error;
+	error = bpf_clone_redirect(skb, port->ifindex, 0);
+	bpf_skb_vlan_pop(skb);
+	return error;
+}
+
 /* For one slot of the group; one that is empty is passed over. Global, so that it is verified once and not for each slot. */
 __noinline int xm_send_clone(struct __sk_buff *skb, const struct xm_tc_packet *packet, __u32 slot)
 {
-	struct bpf_devmap_val *device = packet ? device_in(packet->group, slot) : NULL;
-	struct xm_port *known = device ? port_of(device->ifindex) : NULL;
-	__u32 vport = known ? known->vport : 0;
+	__u32 vport = packet ? port_of_slot(packet, slot) : 0;
 	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
 	struct xm_vport_counters *stats = vport_counters(vport);
 	struct ethhdr *eth;
@@ -181,8 +215,7 @@ __noinline int xm_send_clone(struct __sk_buff *skb, const struct xm_tc_packet *p
 	if (!eth)
 		return 0;
 	set_source(eth, port->mac);
-	/* Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its driver has dropped. */
-	if (bpf_clone_redirect(skb, port->ifindex, 0))
+	if (clone_to(skb, packet, port))
 		count_failed(packet, stats);
 	else
 		count_sent(packet, stats);
@@ -206,6 +239,7 @@ struct xm_tc_original {
 	__u8 mac[6];
 	__sum16 check;
 	__u32 ttl;
+	__u32 tag; /* as in struct xm_punt */
 };
 
 static __always_inline int pass_skb_hop(struct __sk_buff *skb, struct xm_tc_original *original)
@@ -220,7 +254,8 @@ static __always_inline int pass_skb_hop(struct __sk_buff *skb, struct xm_tc_orig
 	original->check = ip->check;
 	original->ttl = ip->ttl;
 	decrement_ttl(ip);
-	return 0;
+	/* Last: it voids what is known of the bytes. */
+	return original->tag ? bpf_skb_vlan_pop(skb) : 0;
 }
 
 static __always_inline void restore(struct __sk_buff *skb, const struct xm_tc_original *original)
@@ -234,6 +269,8 @@ static __always_inline void restore(struct __sk_buff *skb, const struct xm_tc_or
 	set_source(eth, original->mac);
 	ip->check = original->check;
 	ip->ttl = original->ttl;
+	if (original->tag)
+		bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), original->tag & 0xffff);
 }
 
 static __always_inline void describe(const struct __sk_buff *skb, const struct xm_packet *packet, const struct xm_route *route,
@@ -245,6 +282,8 @@ static __always_inline void describe(const struct __sk_buff *skb, const struct x
 	common->bytes = packet->bytes;
 	common->ttl = packet->ip->ttl;
 	common->is_uncut = skb->gso_size;
+	common->is_trunk = has_flag(route->out, XM_ROUTE_TRUNK);
+	common->priority = priority_of(packet->lifted_tag);
 	common->learnt_by = has_flag(route->out, XM_ROUTE_LEARN) ? iif_of(route->flow) : 0;
 	common->source = packet->ip->saddr;
 	common->destination = packet->ip->daddr;
@@ -266,6 +305,7 @@ static __always_inline int forward_skb(struct __sk_buff *skb, const struct xm_pa
 	if (!bpf_map_lookup_elem(&xm_groups, &group))
 		return drop(packet, stats, XM_DROP_NO_GROUP);
 	describe(skb, packet, route, &common);
+	original.tag = packet->lifted_tag;
 	if (pass_skb_hop(skb, &original))
 		return drop(packet, stats, XM_DROP_NO_METADATA);
 	send_clones(skb, &common, copies);
@@ -287,7 +327,7 @@ static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_pac
 					    struct xm_vport_counters *stats, int is_resent)
 {
 	struct xm_route route __attribute__((aligned(8)));
-	enum xm_drop_reason reason = check_header(packet);
+	enum xm_drop_reason reason = check_header(packet, ETH_HLEN);
 	int has_route;
 
 	if (reason == XM_DROP_IP_OPTIONS && port->has_xdp)
@@ -308,20 +348,41 @@ static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_pac
 	return no_route(packet, port->vport, stats);
 }
 
+/* The kernel has taken the outer tag, if there is one, out of the frame before. A provider's names no VLAN of ours. */
 static __always_inline struct xm_port *port_of_skb(const struct __sk_buff *skb)
 {
-	struct xm_port *port = port_of(skb->ifindex);
+	int is_customer = skb->vlan_present && skb->vlan_proto == bpf_htons(ETH_P_8021Q);
 
-	return port && port->vport ? port : NULL;
+	return port_of_vlan(skb->ifindex, is_customer ? vlan_of(skb->vlan_tci) : 0);
 }
 
-/*
- * Tags are left to the host's stack, as are the machine's own packets, which multicast loops back to it without an Ethernet
- * header.
- */
+static __always_inline int is_stacked(const struct __sk_buff *skb)
+{
+	return skb->vlan_present && (is_tag(skb->protocol) || skb->vlan_proto != bpf_htons(ETH_P_8021Q));
+}
+
+/* What XDP has not counted. */
+static __always_inline int receive_stacked_skb(struct __sk_buff *skb, struct xm_packet *packet, const struct xm_port *port,
+					       struct xm_vport_counters *stats)
+{
+	enum xm_kind kind;
+
+	if (port->has_xdp || bpf_skb_pull_data(skb, TAGGED_HLEN + IP_HEADER_BYTES))
+		return TC_ACT_UNSPEC;
+	packet->frame_bytes = skb->len;
+	packet->packets = 1;
+	view_readable(skb, packet);
+	kind = is_tag(skb->protocol) ? classify(packet, TAGGED_HLEN) : classify(packet, ETH_HLEN);
+	if (kind != XM_KIND_DATA)
+		return TC_ACT_UNSPEC;
+	packet->bytes = bpf_ntohs(packet->ip->tot_len);
+	return tc_verdict(refuse_stacked(packet, stats));
+}
+
+/* The machine's own packets, which multicast loops back to it without an Ethernet header, are left to the host's stack. */
 static __always_inline int is_wire_ipv4(const struct __sk_buff *skb)
 {
-	return skb->protocol == bpf_htons(ETH_P_IP) && !skb->vlan_present && skb->pkt_type != PACKET_LOOPBACK;
+	return (skb->protocol == bpf_htons(ETH_P_IP) || is_stacked(skb)) && skb->pkt_type != PACKET_LOOPBACK;
 }
 
 SEC("tc")
@@ -338,6 +399,8 @@ int xm_tc_ingress(struct __sk_buff *skb)
 	if (!port)
 		return TC_ACT_UNSPEC;
 	stats = vport_counters(port->vport);
+	if (stats && is_stacked(skb))
+		return receive_stacked_skb(skb, &packet, port, stats);
 	kind = view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES);
 	if (!stats || kind == XM_KIND_OTHER)
 		return TC_ACT_UNSPEC;
@@ -348,6 +411,20 @@ int xm_tc_ingress(struct __sk_buff *skb)
 	return tc_verdict(receive_signalling(&packet, port->vport, stats));
 }
 
+/* From the frame to beside it, where the kernel has it in a packet that it has received. */
+static __always_inline int lift_tag(struct __sk_buff *skb)
+{
+	void *frame = (void *)(long)skb->data;
+	__u32 tci;
+
+	if (skb->protocol != bpf_htons(ETH_P_8021Q))
+		return 0;
+	if (frame + TAGGED_HLEN > (void *)(long)skb->data_end)
+		return -1;
+	tci = bpf_ntohs(tag_of(frame)->tci);
+	return bpf_skb_vlan_pop(skb) || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tci);
+}
+
 /*
  * A packet the controller was asked about, once more, now that it has a route. Run by the controller on the interface it came in
  * by, attached nowhere; so the machine's own applications get it through the stack's front door.
@@ -355,10 +432,13 @@ int xm_tc_ingress(struct __sk_buff *skb)
 SEC("tc")
 int xm_resend(struct __sk_buff *skb)
 {
-	struct xm_port *port = port_of_skb(skb);
 	struct xm_vport_counters *stats;
 	struct xm_packet packet;
+	struct xm_port *port;
 
+	if (lift_tag(skb))
+		return TC_ACT_SHOT;
+	port = port_of_skb(skb);
 	if (!port || view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES) != XM_KIND_DATA)
 		return TC_ACT_SHOT;
 	stats = vport_counters(port->vport);

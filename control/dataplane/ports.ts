@@ -1,57 +1,47 @@
 /**
- * The interfaces the forwarder sits on: attaching its programs and detaching them, what they know of each port, and the socket that sends
- * the controller's own frames. Knows nothing of routes.
+ * The ports of the forwarder: which frames of which device are whose, what the programs know of each, and what the controller sends by it.
+ * Ports that share a device share its programs. Knows nothing of routes.
  */
-import { BpfLink, PacketSocket } from '#bindings';
-import type { BpfMap, BpfProgram } from '#bindings';
+import type { BpfMap } from '#bindings';
 import { errorCode } from '../errors';
 import type { VportId } from '../mrib/route';
+import { withTag } from '../protocol/packet/ethernet';
 import type { Abi } from './abi';
 import type { PortAttachment, PortSpec } from './api';
+import { Device, type DeviceParts, type DeviceWish } from './device';
 import { u32Key } from './keys';
-import type { PinFolder } from './pin-folder';
-import { isGone, noEthernetError, tcError, xdpError } from './port-errors';
-import { isSamePlan, planPort, type PortPlan } from './port-mode';
-import { attachTc, pinLink, type Hook } from './tc-hook';
+import { noEthernetError, vlanTakenError } from './port-errors';
+import { planDevice } from './port-mode';
+import type { Hook } from './tc-hook';
 
-/** <linux/if_link.h>. Generic XDP shares one buffer among all copies and is slower than the kernel's own forwarder. */
-const XDP_FLAGS_DRV_MODE = 4;
 const MAC_BYTES = 6;
-
-/** undefined: in tc mode. */
-interface XdpPart {
-  readonly xdp: Hook | undefined;
-  readonly attachment: PortAttachment;
-}
-
-interface AttachedPort extends XdpPart {
-  readonly spec: PortSpec;
-  readonly tc: Hook;
-  readonly socket: PacketSocket;
-}
 
 export interface PortMaps {
   readonly ports: BpfMap;
-  /** The same for low interface indexes, by index. */
+  /** The same for untagged ports of low interface indexes, by index. */
   readonly fastPorts: BpfMap;
   readonly vports: BpfMap;
+  /** Devices with VLANs. */
+  readonly trunks: BpfMap;
 }
 
-export interface PortTableParts {
+export interface PortTableParts extends DeviceParts {
   readonly abi: Abi;
   readonly maps: PortMaps;
-  readonly xdp: BpfProgram;
-  readonly tc: BpfProgram;
-  readonly pins: PinFolder;
 }
 
-/** inTcMode has changed. XDP leaves a port only when this has resolved. */
-type OnModeChanged = () => Promise<void>;
+/** inTcMode or vlans has changed. XDP leaves a device only when this has resolved. */
+type OnServiceChanged = () => Promise<void>;
 
 export class PortTable {
   readonly #parts: PortTableParts;
-  readonly #attached = new Map<VportId, AttachedPort>();
+  readonly #attached = new Map<VportId, PortSpec>();
+  /** By ifindex. */
+  readonly #devices = new Map<number, Device>();
+  /** By ifindex: what is being done to the device, and to its ports. */
+  readonly #turns = new Map<number, Promise<unknown>>();
   readonly #inTcMode = new Set<VportId>();
+  readonly #vlans = new Set<VportId>();
 
   constructor(parts: PortTableParts) {
     this.#parts = parts;
@@ -59,7 +49,7 @@ export class PortTable {
 
   /** undefined while the port has no device. */
   ifindexOf(vport: VportId): number | undefined {
-    return this.#attached.get(vport)?.spec.ifindex;
+    return this.#attached.get(vport)?.ifindex;
   }
 
   /** Ports that XDP cannot send to. */
@@ -67,31 +57,33 @@ export class PortTable {
     return this.#inTcMode;
   }
 
-  /** `moved`: the port sits on another device than before; replication slots must then be written again. */
-  async set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
+  /** Ports whose copies leave tagged. One that has no device stays what it was. */
+  get vlans(): ReadonlySet<VportId> {
+    return this.#vlans;
+  }
+
+  /** `moved`: the port sits on another device or VLAN than before; replication slots must then be written again. */
+  async set(spec: PortSpec, onServiceChanged: OnServiceChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
     if (spec.macAddress.length !== MAC_BYTES) throw noEthernetError(spec);
     const before = this.#attached.get(spec.vport);
-    if (before?.spec.ifindex === spec.ifindex) return { moved: false, attachment: await this.#follow(before, spec, onModeChanged) };
-    await this.remove(spec.vport);
-    return { moved: true, attachment: await this.#take(spec, onModeChanged) };
+    const moved = before === undefined || !isSameFrames(before, spec);
+    if (moved) await this.remove(spec.vport);
+    const attachment = await this.#inTurn(spec.ifindex, () => this.#settle(spec, onServiceChanged));
+    return { moved, attachment };
   }
 
   async remove(vport: VportId): Promise<void> {
-    const port = this.#attached.get(vport);
-    if (port === undefined) return;
-    this.#attached.delete(vport);
-    port.socket.close();
-    this.#forget(port.spec.ifindex);
-    await port.xdp?.detach();
-    await port.tc.detach();
+    const spec = this.#attached.get(vport);
+    if (spec !== undefined) await this.#inTurn(spec.ifindex, () => this.#leave(spec));
   }
 
   /** The errno name when the frame was refused. */
   transmit(vport: VportId, frame: Uint8Array): string | undefined {
-    const port = this.#attached.get(vport);
-    if (port === undefined) return 'ENODEV';
+    const spec = this.#attached.get(vport);
+    const device = spec && this.#devices.get(spec.ifindex);
+    if (spec === undefined || device === undefined) return 'ENODEV';
     try {
-      port.socket.send(frame);
+      device.socket.send(spec.vlan ? withTag(frame, spec.vlan) : frame);
       return undefined;
     } catch (error) {
       return errorCode(error) || 'EIO';
@@ -102,102 +94,109 @@ export class PortTable {
     for (const vport of [...this.#attached.keys()]) await this.remove(vport);
   }
 
-  async #take(spec: PortSpec, onModeChanged: OnModeChanged): Promise<PortAttachment> {
-    const plan = planPort(spec);
-    // Maps before programs: a program must never run over a port that is not in them.
-    this.#describe(spec, plan.mode === 'xdp');
+  /** One after the other for each device: its ports are set each for itself. */
+  #inTurn<Result>(ifindex: number, work: () => Promise<Result>): Promise<Result> {
+    const turn = (this.#turns.get(ifindex) ?? Promise.resolve()).then(work, work);
+    this.#turns.set(ifindex, turn);
+    const done = (): void => {
+      if (this.#turns.get(ifindex) === turn) this.#turns.delete(ifindex);
+    };
+    void turn.then(done, done);
+    return turn;
+  }
+
+  async #settle(spec: PortSpec, onServiceChanged: OnServiceChanged): Promise<PortAttachment> {
+    const { vport, ifindex, vlan = 0 } = spec;
+    const others = this.#portsOn(ifindex).filter((other) => other.vport !== vport);
+    if (others.some((other) => isSameFrames(other, spec))) throw vlanTakenError(spec);
+    // Before it has a device: no copy for a VLAN may leave by a route that knows of none.
+    if (put(this.#vlans, vport, vlan !== 0)) await onServiceChanged();
     try {
-      const port = await this.#attach(spec, plan);
-      this.#attached.set(spec.vport, port);
-      await this.#settle(port, onModeChanged);
-      return port.attachment;
+      const wish = wishOf(spec, [...others, spec]);
+      // Maps before programs: a program must never run over a port that is not in them.
+      this.#describe(spec, this.#devices.get(ifindex)?.hasXdp ?? wish.plan.mode === 'xdp');
+      const { device, leaving } = await this.#followDevice(wish);
+      this.#attached.set(vport, spec);
+      await this.#tellRoutes(ifindex, onServiceChanged);
+      await leaving?.detach();
+      return device.attachment;
     } catch (error) {
-      this.#forget(spec.ifindex);
+      await this.#leave(spec);
       throw error;
     }
   }
 
-  /** The port stays on its device. */
-  async #follow(before: AttachedPort, spec: PortSpec, onModeChanged: OnModeChanged): Promise<PortAttachment> {
-    const plan = planPort(spec);
-    this.#describe(spec, before.xdp !== undefined);
-    this.#attached.set(spec.vport, { ...before, spec });
-    // What a driver refuses with one MTU it may take with another.
-    const mayDiffer = before.attachment.isFallback && before.spec.mtu !== spec.mtu;
-    if (isSamePlan(plan, planPort(before.spec)) && !mayDiffer) return before.attachment;
-    try {
-      const port = { ...before, spec, ...(await this.#xdpPart(spec, plan, before.xdp)) };
-      this.#attached.set(spec.vport, port);
-      await this.#settle(port, onModeChanged);
-      if (before.xdp !== port.xdp) await before.xdp?.detach();
-      return port.attachment;
-    } catch (error) {
-      await this.remove(spec.vport);
-      throw error;
-    }
+  /** `leaving`: XDP, when it is to go. */
+  async #followDevice(wish: DeviceWish): Promise<{ readonly device: Device; readonly leaving: Hook | undefined }> {
+    const { ifindex } = wish.spec;
+    const present = this.#devices.get(ifindex);
+    if (present !== undefined) return { device: present, leaving: await present.follow(wish) };
+    const device = await Device.attach(this.#parts, wish);
+    this.#devices.set(ifindex, device);
+    return { device, leaving: undefined };
   }
 
-  /** tc first: what XDP leaves to it must not go astray. */
-  async #attach(spec: PortSpec, plan: PortPlan): Promise<AttachedPort> {
-    const socket = new PacketSocket({ ifindex: spec.ifindex, protocol: 0, allMulticast: true });
-    let tc: Hook | undefined;
-    try {
-      tc = await this.#attachTc(spec);
-      return { spec, socket, tc, ...(await this.#xdpPart(spec, plan, undefined)) };
-    } catch (error) {
-      socket.close();
-      await tc?.detach();
-      throw error;
-    }
+  /** How the ports of a device are served now. */
+  async #tellRoutes(ifindex: number, onServiceChanged: OnServiceChanged): Promise<void> {
+    const hasXdp = this.#devices.get(ifindex)?.hasXdp === true;
+    const changed = this.#portsOn(ifindex).filter(({ vport }) => put(this.#inTcMode, vport, !hasXdp));
+    if (changed.length > 0) await onServiceChanged();
+    for (const spec of this.#portsOn(ifindex)) this.#describe(spec, hasXdp);
   }
 
-  async #attachTc(spec: PortSpec): Promise<Hook> {
-    const { tc: program, pins } = this.#parts;
-    try {
-      return await attachTc({ program, ifindex: spec.ifindex, vport: spec.vport, pins });
-    } catch (error) {
-      throw tcError(spec, error);
-    }
+  /** The last port of a device takes the programs along. */
+  async #leave(spec: PortSpec): Promise<void> {
+    const { vport, ifindex } = spec;
+    this.#attached.delete(vport);
+    this.#forget(spec);
+    if (this.#portsOn(ifindex).length > 0) return;
+    const device = this.#devices.get(ifindex);
+    this.#devices.delete(ifindex);
+    this.#parts.maps.trunks.delete(u32Key(ifindex));
+    await device?.detach();
   }
 
-  async #xdpPart(spec: PortSpec, { mode, reason, mayFallBack }: PortPlan, present: Hook | undefined): Promise<XdpPart> {
-    const attachment = { mode, reason, isFallback: false };
-    if (mode === 'tc') return { xdp: undefined, attachment };
-    if (present !== undefined) return { xdp: present, attachment };
-    const { xdp: program, pins } = this.#parts;
-    try {
-      const link = await BpfLink.attachXdp(program, spec.ifindex, XDP_FLAGS_DRV_MODE);
-      return { xdp: pinLink(link, pins.linkPath(String(spec.vport))), attachment };
-    } catch (error) {
-      const refusal = xdpError(spec, error);
-      if (!mayFallBack || isGone(error)) throw refusal;
-      return { xdp: undefined, attachment: { mode: 'tc', reason: refusal.message, isFallback: true } };
-    }
+  #portsOn(ifindex: number): readonly PortSpec[] {
+    return [...this.#attached.values()].filter((spec) => spec.ifindex === ifindex);
   }
 
-  /** The programs and the routes know how the port is served now. */
-  async #settle({ spec, xdp }: AttachedPort, onModeChanged: OnModeChanged): Promise<void> {
-    const { vport } = spec;
-    const wasTc = this.#inTcMode.has(vport);
-    if (xdp === undefined) this.#inTcMode.add(vport);
-    else this.#inTcMode.delete(vport);
-    if (wasTc !== this.#inTcMode.has(vport)) await onModeChanged();
-    this.#describe(spec, xdp !== undefined);
-  }
-
-  /** From now on this device is that vport to the programs. */
+  /** From now on these frames are that vport's to the programs. */
   #describe(spec: PortSpec, hasXdp: boolean): void {
     const { abi, maps } = this.#parts;
-    const { vport, ifindex } = spec;
+    const { vport, ifindex, vlan = 0 } = spec;
     const port = abi.port({ ...spec, hasXdp });
+    if (vlan !== 0) this.#describeTrunk(ifindex);
     maps.vports.update(u32Key(vport), abi.vport(spec));
-    maps.ports.update(abi.portKey(ifindex), port);
-    if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), port);
+    maps.ports.update(abi.portKey(ifindex, vlan), port);
+    if (vlan === 0 && ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), port);
   }
 
-  #forget(ifindex: number): void {
-    const { abi, maps } = this.#parts;
-    maps.ports.delete(abi.portKey(ifindex));
-    if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
+  /** Once: copies may be counted there. */
+  #describeTrunk(ifindex: number): void {
+    const { trunks } = this.#parts.maps;
+    if (trunks.lookup(u32Key(ifindex)) === undefined) trunks.update(u32Key(ifindex), new Uint8Array(trunks.valueBytes));
   }
+
+  #forget({ ifindex, vlan = 0 }: PortSpec): void {
+    const { abi, maps } = this.#parts;
+    maps.ports.delete(abi.portKey(ifindex, vlan));
+    if (vlan === 0 && ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
+  }
+}
+
+function isSameFrames(a: PortSpec, b: PortSpec): boolean {
+  return a.ifindex === b.ifindex && (a.vlan ?? 0) === (b.vlan ?? 0);
+}
+
+/** `specs`: of all ports of the device. */
+function wishOf(spec: PortSpec, specs: readonly PortSpec[]): DeviceWish {
+  return { spec, plan: planDevice(specs), hasVlans: specs.some(({ vlan = 0 }) => vlan !== 0) };
+}
+
+/** Whether the set is another one for it. */
+function put(set: Set<VportId>, vport: VportId, isIn: boolean): boolean {
+  if (set.has(vport) === isIn) return false;
+  if (isIn) set.add(vport);
+  else set.delete(vport);
+  return true;
 }

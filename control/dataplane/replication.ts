@@ -9,6 +9,7 @@ import { errorText } from '../errors';
 import type { VportId } from '../mrib/route';
 import { GroupPool, sizeClasses, type Shortage } from './group-pool';
 import { u32Key, u32Keys } from './keys';
+import type { FilledSlot, SlotPorts } from './slot-ports';
 
 const BPF_MAP_TYPE_DEVMAP = 14;
 /** struct bpf_devmap_val: ifindex, program descriptor. */
@@ -29,6 +30,7 @@ export interface ReplicationOptions {
   readonly ports: number;
   /** undefined while the port has no device. */
   readonly ifindexOf: (vport: VportId) => number | undefined;
+  readonly slotPorts: SlotPorts;
   readonly onGrowthFailed: (message: string) => void;
   /** There are more groups than before: what was refused may be tried again. */
   readonly onGrown: () => void;
@@ -116,17 +118,19 @@ export class Replication {
   #fill(group: number, vports: readonly VportId[]): void {
     const map = this.#maps[group];
     if (map === undefined) throw new RangeError(`replication group ${group} does not exist`);
-    const present: { readonly slot: number; readonly ifindex: number }[] = [];
+    const present: FilledSlot[] = [];
     vports.forEach((vport, slot) => {
       const ifindex = this.#options.ifindexOf(vport);
       if (ifindex === undefined) map.delete(u32Key(slot));
-      else present.push({ slot, ifindex });
+      else present.push({ slot, vport, ifindex });
     });
+    this.#options.slotPorts.fill(group, present);
     const values = u32Keys(present.flatMap(({ ifindex }) => [ifindex, this.#options.egress.fd]));
     map.updateMany(u32Keys(present.map(({ slot }) => slot)), values, present.length);
   }
 
   #clear(group: number, slots: number): void {
     this.#maps[group]?.deleteMany(u32Keys(Array.from({ length: slots }, (_, slot) => slot)), slots);
+    this.#options.slotPorts.clear(group);
   }
 }

@@ -17,7 +17,6 @@ const GONE_ALREADY = ['ENOLINK', 'ENODEV', 'EINVAL'];
 export interface TcPlace {
   readonly program: BpfProgram;
   readonly ifindex: number;
-  readonly vport: number;
   readonly pins: PinFolder;
 }
 
@@ -27,9 +26,9 @@ export interface Hook {
 }
 
 export async function attachTc(place: TcPlace): Promise<Hook> {
-  const { program, ifindex, vport, pins } = place;
+  const { program, ifindex, pins } = place;
   try {
-    return pinLink(await BpfLink.attach(program, ifindex, BPF_TCX_INGRESS), pins.linkPath(`${vport}_tc`));
+    return pinLink(await BpfLink.attach(program, ifindex, BPF_TCX_INGRESS), pins.linkPath(`${ifindex}_tc`));
   } catch (error) {
     if (!NO_TCX.includes(errorCode(error))) throw error;
     return attachFilter(place);

@@ -25,7 +25,7 @@ class FakeRanges {
   }
 }
 
-function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>() } = {}) {
+function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>(), vlanPorts = new Set<VportId>() } = {}) {
   const kernel = new FakeMap();
   const thresholds = new FakeMap();
   const memory = new BigUint64Array(indexBuckets(limit) * abi.routeIndex.bucketWords);
@@ -37,7 +37,7 @@ function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>() } = 
   const events: string[] = [];
   const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
   const ranges = new FakeRanges();
-  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, tcPorts, onInstalled: note('installed'), onRemoved: note('removed') });
+  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, tcPorts, vlanPorts, onInstalled: note('installed'), onRemoved: note('removed') });
   return { kernel, thresholds, ranges, pool, slots, routes, events };
 }
 
