@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
 import type { KernelView } from '../kernel/kernel-view';
+import { VlanLinks } from '../kernel/vlan-links';
 import { Mrib, type MribSettings } from '../mrib/mrib';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
@@ -37,7 +38,7 @@ const IPV4_HEADER_BYTES = 20;
 export interface RouterOptions {
   readonly settings: Settings;
   readonly dataplane: Dataplane;
-  readonly kernel: Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges'>;
+  readonly kernel: Pick<KernelView, 'link' | 'linkByIndex' | 'lookupRoute' | 'onChanges'>;
   readonly clock: Clock;
   readonly log: Log;
   /** 0 ≤ random() < 1, for delays of reports. Default Math.random. */
@@ -68,6 +69,7 @@ export class Router {
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
+  readonly #links: VlanLinks;
   readonly #ports: PortSet;
   readonly #driver: DeadlineDriver;
   readonly #path: RouterReversePath;
@@ -83,6 +85,7 @@ export class Router {
     const { settings, dataplane, kernel, clock, log } = options;
     this.#options = options;
     this.#settings = settings;
+    this.#links = new VlanLinks(kernel);
     this.budget = { limit: settings.limits.memberships, used: 0 };
     this.loops = new LoopAlarm(log);
     this.ssm = new SsmMapper({ settings: settings.ssmMapping, clock, log, onMapped: (group) => this.#sourcesMapped(group) });
@@ -260,7 +263,7 @@ export class Router {
   }
 
   async #followLink(port: Port): Promise<void> {
-    const link = this.#options.kernel.link(port.name);
+    const link = this.#links.link(port.name, port.settings.addresses);
     if (link !== port.link) await port.setLink(link);
   }
 
