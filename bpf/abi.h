@@ -250,8 +250,8 @@ struct xm_trunk_meta {
 };
 
 /*
- * Which port a copy is for, when its device does not tell. Keyed twice: by slot for those who know it; for the egress program, which
- * does not, by device and how many copies of the packet went there before. Written before the slots of the group are.
+ * Which port a copy is for, when its device does not tell. Keyed twice: by slot for those who know it; for the egress program,
+ * which does not, by device and how many copies of the packet went there before. Written before the slots of the group are.
  */
 struct xm_slot_key {
 	__u32 group;

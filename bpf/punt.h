@@ -61,8 +61,8 @@ static __always_inline void copy_tail(__u8 *to, const struct xm_packet *packet, 
 }
 
 /*
- * Up to `limit` bytes, a multiple of 16; returns how many. By words: a loop over bytes costs the verifier eight times the steps. The
- * tail first: wherever the words end, nothing is left for it to look at once more.
+ * Up to `limit` bytes, a multiple of 16; returns how many. By words: a loop over bytes costs the verifier eight times the steps.
+ * The tail first: wherever the words end, nothing is left for it to look at once more.
  */
 static __always_inline __u32 copy_packet(__u8 *to, const struct xm_packet *packet, const __u32 limit)
 {

@@ -148,6 +148,9 @@ static __always_inline int is_too_big(struct __sk_buff *skb, const struct xm_tc_
 
 	if (!packet->is_uncut)
 		return packet->bytes > port->mtu;
+	/* A VLAN may have a smaller MTU than its device. */
+	if (packet->is_uncut + IP_HEADER_BYTES + UDP_HEADER_BYTES > port->mtu)
+		return 1;
 	return bpf_check_mtu(skb, port->ifindex, &unused, 0, BPF_MTU_CHK_SEGS) != BPF_MTU_CHK_RET_SUCCESS;
 }
 
@@ -180,8 +183,8 @@ static __always_inline __u32 port_of_slot(const struct xm_tc_packet *packet, __u
 }
 
 /*
- * Not 0: it did not leave. Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its driver has
- * dropped. The tag is beside the frame, where the kernel keeps it until the driver wants it.
+ * Not 0: it did not leave. Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its
+ * driver has dropped. The tag is beside the frame, where the kernel keeps it until the driver wants it.
  */
 static __always_inline long clone_to(struct __sk_buff *skb, const struct xm_tc_packet *packet, const struct xm_vport *port)
 {

@@ -62,8 +62,8 @@ static __always_inline __u32 port_at(__u32 group, __u32 ifindex, __u32 place)
 }
 
 /*
- * How many copies of the packet went to the device before this one. They pass its egress program in the order of their slots, in one
- * batch or in several, and also those that go no further are counted here.
+ * How many copies of the packet went to the device before this one. They pass its egress program in the order of their slots, in
+ * one batch or in several, and also those that go no further are counted here.
  */
 static __always_inline __u32 copies_before(__u32 ifindex, __u32 sequence)
 {

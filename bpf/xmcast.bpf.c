@@ -95,9 +95,10 @@ static __always_inline int prepare(struct xdp_md *ctx, struct xm_meta *meta, __u
 }
 
 static __always_inline int replicate(struct xdp_md *ctx, const struct xm_packet *packet, __u32 out, struct xm_meta *meta,
-				     struct xm_vport_counters *stats, const __u32 link_bytes)
+				     __u32 vport, struct xm_vport_counters *stats, const __u32 link_bytes)
 {
 	__u32 slot = group_of(out), copies = copies_of(out);
+	struct xm_cpu *cpu = this_cpu();
 	void *group;
 
 	if (!copies)
@@ -107,6 +108,8 @@ static __always_inline int replicate(struct xdp_md *ctx, const struct xm_packet 
 		return drop(packet, stats, XM_DROP_NO_GROUP);
 	if (prepare(ctx, meta, out, link_bytes))
 		return drop(packet, stats, XM_DROP_NO_METADATA);
+	cpu->inflight_counter = counter_of(meta->flow);
+	cpu->inflight_vport = vport;
 	/* One copy needs no broadcast. Should its slot be empty, nothing leaves, as with a broadcast. */
 	if (copies == 1)
 		return bpf_redirect_map(group, 0, XDP_DROP);
@@ -118,18 +121,15 @@ static __always_inline int forward(struct xdp_md *ctx, const struct xm_packet *p
 {
 	__u32 flow = route->flow, out = route->out;
 	int verdict = admit(packet, port, route, stats);
-	struct xm_cpu *cpu = this_cpu();
 	struct xm_meta meta;
 
 	if (verdict != XDP_REDIRECT)
 		return verdict;
-	cpu->inflight_counter = counter_of(flow);
-	cpu->inflight_vport = port->vport;
 	meta.flow = has_flag(out, XM_ROUTE_LEARN) ? flow : counter_of(flow);
 	meta.bytes = packet->bytes;
 	meta.ttl = packet->ip->ttl;
 	meta.trunk = 0;
-	return replicate(ctx, packet, out, &meta, stats, link_bytes);
+	return replicate(ctx, packet, out, &meta, port->vport, stats, link_bytes);
 }
 
 /*
@@ -227,7 +227,7 @@ int xm_ingress(struct xdp_md *ctx)
 	enum xm_kind kind = view_frame(ctx, &packet, ETH_HLEN);
 	struct xm_port *port;
 
-	if (kind == XM_KIND_OTHER)
+	if (__builtin_expect(kind == XM_KIND_OTHER, 0))
 		return receive_tagged(ctx);
 	port = port_of(ctx->ingress_ifindex);
 	if (!port || !port->vport)
@@ -329,7 +329,9 @@ static __noinline int send_trunk_copy(struct xdp_md *ctx)
 	return send_from(ctx, &values, port, vport);
 }
 
-/* The first copy for a device since the driver was last called. It may have VLANs only: then it has vport 0, of which nothing leaves.
+/*
+ * The first copy for a device since the driver was last called. A device may have VLANs only: then its untagged port is vport 0,
+ * by which nothing leaves.
  */
 static __noinline int open_batch(struct xm_cpu *cpu, __u32 ifindex)
 {

@@ -25,9 +25,7 @@ struct State {
   bool changeable;
 };
 
-std::string featureOf(const std::string& name, uint32_t ifindex) {
-  return name + " of ifindex " + std::to_string(ifindex);
-}
+std::string featureOf(const std::string& name, uint32_t ifindex) { return name + " of ifindex " + std::to_string(ifindex); }
 
 // Commands of SIOCETHTOOL for one device. They may wait for the kernel's lock of all devices and for the hardware.
 class Ethtool {

@@ -28,7 +28,8 @@ struct Settings {
 };
 
 Settings readSettings(const Napi::Object& options) {
-  return {uint32Argument(options.Get("ifindex"), "ifindex"), uint32Argument(options.Get("protocol"), "protocol"),
+  return {uint32Argument(options.Get("ifindex"), "ifindex"),
+          uint32Argument(options.Get("protocol"), "protocol"),
           optionalBoolean(options.Get("allMulticast"), "allMulticast", false),
           optionalBoolean(options.Get("promiscuous"), "promiscuous", false),
           optionalBoolean(options.Get("outgoing"), "outgoing", false),

@@ -2,7 +2,6 @@
  * InterfaceConfig → InterfaceSettings: which side of the router an interface is on, and what that side needs.
  */
 import type { xmcast } from '#proto';
-import { configuredAddress } from '../kernel/address-list';
 import { optionalMs } from './duration';
 import { igmpLists, igmpSettings, overlayIgmp, type IgmpConfig, type IgmpLists } from './igmp-settings';
 import type { InterfaceSettings, UpstreamSettings } from './settings';
@@ -31,7 +30,7 @@ function interfaceSettings(item: InterfaceConfig, mode: string | undefined, comm
   const igmp = overlayIgmp(common, own);
   return {
     name: item.name ?? '',
-    addresses: (item.addresses ?? []).map((text) => configuredAddress(validInterfaceAddress(text))),
+    addresses: (item.addresses ?? []).map(validInterfaceAddress),
     upstream: item.upstream === true ? upstreamSettings(item) : undefined,
     ttlThreshold: item.ttlThreshold ?? INTERFACE_DEFAULTS.ttlThreshold,
     boundaries: validPrefixes(item.boundaries),

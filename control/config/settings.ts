@@ -3,7 +3,6 @@
  * Made from the Config message by config/, read by daemon.ts; nobody else reads Config itself.
  */
 import type { PolicerSettings, PortMode, PuntClass } from '../dataplane/api';
-import type { AddressList } from '../kernel/address-list';
 import type { IgmpHostSettings } from '../protocol/igmp/host/api';
 import type { IgmpInterfaceSettings, IgmpLimits, StaticGroup } from '../protocol/igmp/router/api';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
@@ -47,7 +46,7 @@ export interface SsmMappingSettings {
 export interface InterfaceSettings {
   readonly name: string;
   /** Of a VLAN that the kernel has no interface for. */
-  readonly addresses: AddressList;
+  readonly addresses: readonly Ipv4Prefix[];
   /** undefined: a downstream interface. */
   readonly upstream: UpstreamSettings | undefined;
   /** 1 to 255: received TTL < threshold is dropped; a copy leaves only if the received TTL > threshold. */

@@ -3,7 +3,7 @@
  * interface that is named like a VLAN counts as one.
  */
 import type { xmcast } from '#proto';
-import { HIGHEST_VLAN_ID, parseVlanName } from '../kernel/vlan-name';
+import { HIGHEST_VLAN_ID, parseVlanName } from '../protocol/packet/vlan-name';
 import { problem } from './field-rules';
 import { printable } from './printable';
 import type { Problem } from './settings';

@@ -3,9 +3,10 @@
  * Where it has one, its state and addresses count; where not, those of the interface below, and the addresses the configuration gives.
  * Never tells the kernel anything.
  */
-import { isSameAddressList, type AddressList } from './address-list';
+import type { Ipv4Prefix } from '../protocol/packet/address';
+import { parseVlanName } from '../protocol/packet/vlan-name';
+import { configuredAddress, isSameAddressList, type AddressList } from './address-list';
 import type { LinkState } from './interface-table';
-import { parseVlanName } from './vlan-name';
 
 export interface LinkSource {
   link(name: string): LinkState | undefined;
@@ -30,14 +31,14 @@ export class VlanLinks {
   }
 
   /** `addresses`: of a VLAN without an interface of its own. */
-  link(name: string, addresses: AddressList): LinkState | undefined {
+  link(name: string, addresses: readonly Ipv4Prefix[]): LinkState | undefined {
     const own = this.#kernel.link(name);
     if (own !== undefined) return own.vlan === undefined ? own : this.#ofKernel(own, own.vlan);
     const vlan = parseVlanName(name);
     const parent = vlan && this.#kernel.link(vlan.parent);
     // One tag is all the forwarder reads.
     if (parent === undefined || parent.vlan !== undefined) return undefined;
-    return this.#make(name, parent, undefined, { id: vlan?.id ?? 0, addresses });
+    return this.#make(name, parent, undefined, { id: vlan?.id ?? 0, addresses: addresses.map(configuredAddress) });
   }
 
   #ofKernel(own: LinkState, { ifindex, id }: NonNullable<LinkState['vlan']>): LinkState {

@@ -94,6 +94,30 @@ test.each([
   expect(Buffer.from(punt?.frame ?? [])).toEqual(Buffer.from(data));
 });
 
+test('any bytes behind a tag: a verdict of ours, and every data packet is accounted for', () => {
+  forwarder.setRoute('*', G, { incoming: VLAN_VPORT, learn: true });
+  let redirected = 0n;
+  let seed = 1;
+  const random = (limit: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % limit;
+  };
+  for (let i = 0; i < 3000; i++) {
+    const data = frame({ payload: random(200), tags: random(4) === 0 ? [{ tci: VLAN }, { tci: random(65536) }] : [{ tci: random(2) * PRIORITY | VLAN }] });
+    for (let flips = random(4); flips > 0; flips--) data[random(64)] = random(256);
+    const { verdict } = forwarder.run(random(2) === 0 ? data : data.subarray(0, 14 + random(data.length - 13)));
+    expect([XDP.PASS, XDP.DROP, XDP.REDIRECT]).toContain(verdict);
+    if (verdict === XDP.REDIRECT) redirected++;
+  }
+  const ports = [VPORT, VLAN_VPORT].map((vport) => forwarder.vport(vport));
+  const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
+  const noRoute = sum([VPORT, VLAN_VPORT].map((vport) => BigInt(forwarder.punts(vport)['no_route'] ?? 0)));
+  expect(forwarder.vport(VLAN_VPORT).rxPackets).toBeGreaterThan(500n);
+  expect(redirected).toBeGreaterThan(100n);
+  expect(sum(ports.map(({ acceptedPackets }) => acceptedPackets))).toBe(redirected);
+  expect(sum(ports.map(({ drops }) => sum(drops))) + redirected + noRoute).toBe(sum(ports.map(({ rxPackets }) => rxPackets)));
+});
+
 describe('tc', () => {
   test.each([
     { name: 'in untagged, out untagged', from: VPORT, to: [VPORT], mac: PORT_MAC },

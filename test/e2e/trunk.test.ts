@@ -11,7 +11,7 @@ import type { Capture } from '../lab/capture';
 import { Daemon } from '../lab/daemon';
 import { eventually } from '../lab/eventually';
 import { frameFields, type FrameFields } from '../lab/frame';
-import type { Host } from '../lab/host';
+import { Host } from '../lab/host';
 import type { Injector } from '../lab/injector';
 import { Lab } from '../lab/lab';
 import type { Namespace } from '../lab/namespace';
@@ -110,6 +110,36 @@ describe.each(['xdp', 'tc'])('in mode %s', (mode) => {
     expect(await shownInterface(daemon, 'trunk0.300')).toMatchObject({ parent: 'trunk0', vlanId: 300, status: 'STATUS_FORWARDING', addresses: ['10.1.30.1/24'] });
     expect(await daemon.ctlText('interfaces', '-i', 'trunk0.300')).toMatch(/VLAN.*300 of trunk0/);
   });
+});
+
+test('one route to an XDP port, a tc port, two VLANs of a trunk and an application of the router: each gets every packet once', async () => {
+  const members = [await lab.host('one', { address: '10.1.1.10/24', to: [router, 'lan1', '10.1.1.1/24'] }), await lab.host('two', { address: '10.1.2.10/24', to: [router, 'lan2', '10.1.2.1/24'] })];
+  const vlans = [100, 200].map((vlan) => ({ name: `trunk0.${vlan}`, addresses: [`10.1.${vlan}.1/24`] }));
+  const daemon = await Daemon.start(lab, router, { interfaces: [{ name: 'up0', upstream: true, join_groups: [{ group: G }] }, { name: 'lan1' }, { name: 'lan2', mode: 'tc' }, ...vlans] });
+  const receivers = await Promise.all(members.map((host) => lab.receiver(host, { joins: [G] })));
+  const application = await lab.receiver(new Host(router, 'up0', '10.100.0.1'), { joins: [G], wire: false });
+  for (const vlan of [100, 200]) await join(vlan, `10.1.${vlan}.10`);
+  await expectMembers(daemon, ['lan1', 'lan2', 'trunk0.100', 'trunk0.200']);
+
+  const sender = await lab.sender(source, { group: G, count: PACKETS, rate: 2000, ttl: 9 });
+  await sender.finished();
+  for (const [receiver, ttl] of [[application, 9], [receivers[0]!, 8], [receivers[1]!, 8]] as const) {
+    const flow = () => receiver.flow({ group: G, streamId: sender.streamId });
+    await eventually(async () => (await flow()).received === PACKETS, { what: 'every packet has arrived' });
+    expect(await flow()).toMatchObject({ lost: 0, duplicated: 0, reordered: 0, corrupted: 0, ttlMin: ttl, ttlMax: ttl });
+    expect(await receiver.stats()).toMatchObject({ checksumErrors: 0, kernelDropped: 0 });
+  }
+  await eventually(async () => (await seen(UDP)).length === 2 * PACKETS, { what: 'every packet is in both VLANs' });
+  expect(await packetsByVlan()).toEqual({ 100: PACKETS, 200: PACKETS });
+  for (const vlan of [100, 200]) {
+    const copies = (await seen(UDP)).filter((copy) => copy.vlan === vlan);
+    expect(new Set(copies.map(({ ipv4 }) => Buffer.from(ipv4?.payload ?? []).toString('hex'))).size).toBe(PACKETS);
+    expect(copies.every(({ ipv4 }) => ipv4?.ttl === 8 && ipv4.isChecksumGood)).toBe(true);
+  }
+  const each = `${PACKETS}`;
+  expect(await shownFlow(daemon, G, '10.100.0.10')).toMatchObject({ packets: each, replicatedPackets: `${4 * PACKETS}`, expectedPackets: `${4 * PACKETS}`, failedPackets: '0', droppedPackets: '0', skippedPackets: '0' });
+  for (const name of ['lan1', 'lan2', 'trunk0.100', 'trunk0.200']) expect(await freshInterface(daemon, name)).toMatchObject({ txPackets: each, drops: {} });
+  expect(await freshInterface(daemon, 'up0')).toMatchObject({ rxPackets: each, drops: {} });
 });
 
 test('a trunk that goes takes its VLANs along, and they return with it', async () => {

@@ -43,8 +43,8 @@ struct {
 } numbered_forwarder SEC(".maps");
 
 /*
- * By ifindex; what comes tagged by MAX_INTERFACES and its VLAN. An interface of the lab has one queue, so nobody else writes at the
- * same time.
+ * By ifindex; what comes tagged by MAX_INTERFACES and its VLAN. An interface of the lab has one queue, so nobody else writes at
+ * the same time.
  */
 struct numbered_arrivals {
 	__u64 packets;
@@ -135,7 +135,8 @@ static __always_inline int receive(struct xdp_md *ctx, __u32 index, const __u32 
 	stream = bpf_map_lookup_elem(&numbered_stream, &only);
 	if (!stream || !arrivals)
 		return XDP_DROP;
-	if (number_of(ip) + sizeof(number) > end || ((__be16 *)ip)[-1] != bpf_htons(ETH_P_IP) || ip->daddr != stream->header.daddr || ip->ttl + 1 != stream->header.ttl) {
+	if (number_of(ip) + sizeof(number) > end || ((__be16 *)ip)[-1] != bpf_htons(ETH_P_IP) ||
+	    ip->daddr != stream->header.daddr || ip->ttl + 1 != stream->header.ttl) {
 		arrivals->strange++;
 		return XDP_DROP;
 	}

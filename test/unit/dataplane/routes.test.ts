@@ -215,6 +215,18 @@ describe('routes that XDP cannot serve', () => {
     expect(written(kernel, 3)).toEqual(abi.route({ ...expected, counter: 2, group: 98 }));
   });
 
+  test('one with a VLAN among its outgoing ports is marked, and written again when the port becomes one', () => {
+    const vlanPorts = new Set<VportId>();
+    const { kernel, routes } = table({ vlanPorts });
+    routes.apply([set(1, 1, 2), set(2, 1, 3)], 0);
+    vlanPorts.add(2);
+    for (const piece of routes.misplaced()) routes.apply(piece, 0);
+    expect(written(kernel, 1)).toEqual(abi.route({ ...expected, counter: 0, toVlans: true }));
+    expect(written(kernel, 2)).toEqual(abi.route({ ...expected, counter: 1, group: 98 }));
+    routes.apply([set(3, 2, 3)], 0);
+    expect(written(kernel, 3)).toEqual(abi.route({ ...expected, counter: 2, group: 97, toVlans: true }));
+  });
+
   test('the mode of the incoming port does not matter: only who can send does', () => {
     const { kernel, routes } = table({ tcPorts: new Set([9]) });
     routes.apply([set(1, 1, 2)], 0);
