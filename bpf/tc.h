@@ -8,7 +8,6 @@
 #ifndef XMCAST_TC_H
 #define XMCAST_TC_H
 
-#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
 #include "abi.h"
@@ -18,6 +17,7 @@
 #include "punt.h"
 #include "receive.h"
 #include "rewrite.h"
+#include "tc-vlan.h"
 #include "vlan.h"
 #include "xmit.h"
 
@@ -73,7 +73,7 @@ static __always_inline enum xm_kind view_skb(struct __sk_buff *skb, struct xm_pa
 
 	packet->frame_bytes = skb->len;
 	packet->packets = 1;
-	packet->lifted_tag = skb->vlan_present ? XM_PUNT_TAGGED | (skb->vlan_tci & 0xffff) : 0;
+	packet->lifted_tag = lifted_tag(skb);
 	if (readable > skb->len)
 		readable = skb->len;
 	view_readable(skb, packet);
@@ -182,22 +182,12 @@ static __always_inline __u32 port_of_slot(const struct xm_tc_packet *packet, __u
 	return known ? known->vport : 0;
 }
 
-/*
- * Not 0: it did not leave. Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its
- * driver has dropped. The tag is beside the frame, where the kernel keeps it until the driver wants it.
- */
+/* As bpf_clone_redirect() returns. */
 static __always_inline long clone_to(struct __sk_buff *skb, const struct xm_tc_packet *packet, const struct xm_vport *port)
 {
-	long error;
-
 	if (!port->vlan)
 		return bpf_clone_redirect(skb, port->ifindex, 0);
-	error = bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), port->vlan | packet->priority << VLAN_ID_BITS);
-	if (error)
-		return error;
-	error = bpf_clone_redirect(skb, port->ifindex, 0);
-	bpf_skb_vlan_pop(skb);
-	return error;
+	return clone_tagged(skb, port->ifindex, port->vlan | packet->priority << VLAN_ID_BITS);
 }
 
 /* For one slot of the group; one that is empty is passed over. Global, so that it is verified once and not for each slot. */
@@ -218,6 +208,7 @@ __noinline int xm_send_clone(struct __sk_buff *skb, const struct xm_tc_packet *p
 	if (!eth)
 		return 0;
 	set_source(eth, port->mac);
+	/* Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its driver has dropped. */
 	if (clone_to(skb, packet, port))
 		count_failed(packet, stats);
 	else
@@ -351,43 +342,6 @@ static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_pac
 	return no_route(packet, port->vport, stats);
 }
 
-/* The kernel has taken the outer tag, if there is one, out of the frame before. A provider's names no VLAN of ours. */
-static __always_inline struct xm_port *port_of_skb(const struct __sk_buff *skb)
-{
-	int is_customer = skb->vlan_present && skb->vlan_proto == bpf_htons(ETH_P_8021Q);
-
-	return port_of_vlan(skb->ifindex, is_customer ? vlan_of(skb->vlan_tci) : 0);
-}
-
-static __always_inline int is_stacked(const struct __sk_buff *skb)
-{
-	return skb->vlan_present && (is_tag(skb->protocol) || skb->vlan_proto != bpf_htons(ETH_P_8021Q));
-}
-
-/* What XDP has not counted. */
-static __always_inline int receive_stacked_skb(struct __sk_buff *skb, struct xm_packet *packet, const struct xm_port *port,
-					       struct xm_vport_counters *stats)
-{
-	enum xm_kind kind;
-
-	if (port->has_xdp || bpf_skb_pull_data(skb, TAGGED_HLEN + IP_HEADER_BYTES))
-		return TC_ACT_UNSPEC;
-	packet->frame_bytes = skb->len;
-	packet->packets = 1;
-	view_readable(skb, packet);
-	kind = is_tag(skb->protocol) ? classify(packet, TAGGED_HLEN) : classify(packet, ETH_HLEN);
-	if (kind != XM_KIND_DATA)
-		return TC_ACT_UNSPEC;
-	packet->bytes = bpf_ntohs(packet->ip->tot_len);
-	return tc_verdict(refuse_stacked(packet, stats));
-}
-
-/* The machine's own packets, which multicast loops back to it without an Ethernet header, are left to the host's stack. */
-static __always_inline int is_wire_ipv4(const struct __sk_buff *skb)
-{
-	return (skb->protocol == bpf_htons(ETH_P_IP) || is_stacked(skb)) && skb->pkt_type != PACKET_LOOPBACK;
-}
-
 SEC("tc")
 int xm_tc_ingress(struct __sk_buff *skb)
 {
@@ -402,8 +356,10 @@ int xm_tc_ingress(struct __sk_buff *skb)
 	if (!port)
 		return TC_ACT_UNSPEC;
 	stats = vport_counters(port->vport);
-	if (stats && is_stacked(skb))
-		return receive_stacked_skb(skb, &packet, port, stats);
+	if (stats && is_stacked(skb)) {
+		receive_stacked_skb(skb, port, stats);
+		return TC_ACT_UNSPEC;
+	}
 	kind = view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES);
 	if (!stats || kind == XM_KIND_OTHER)
 		return TC_ACT_UNSPEC;
@@ -412,20 +368,6 @@ int xm_tc_ingress(struct __sk_buff *skb)
 	if (port->has_xdp || view_skb(skb, &packet, XM_PUNT_BYTES) == XM_KIND_OTHER)
 		return TC_ACT_UNSPEC;
 	return tc_verdict(receive_signalling(&packet, port->vport, stats));
-}
-
-/* From the frame to beside it, where the kernel has it in a packet that it has received. */
-static __always_inline int lift_tag(struct __sk_buff *skb)
-{
-	void *frame = (void *)(long)skb->data;
-	__u32 tci;
-
-	if (skb->protocol != bpf_htons(ETH_P_8021Q))
-		return 0;
-	if (frame + TAGGED_HLEN > (void *)(long)skb->data_end)
-		return -1;
-	tci = bpf_ntohs(tag_of(frame)->tci);
-	return bpf_skb_vlan_pop(skb) || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tci);
 }
 
 /*

@@ -117,7 +117,7 @@ export class PortTable {
       this.#describe(spec, this.#devices.get(ifindex)?.hasXdp ?? wish.plan.mode === 'xdp');
       const { device, leaving } = await this.#followDevice(wish);
       this.#attached.set(vport, spec);
-      await this.#tellRoutes(ifindex, onServiceChanged);
+      await this.#tellRoutes(spec, onServiceChanged);
       await leaving?.detach();
       return device.attachment;
     } catch (error) {
@@ -136,12 +136,13 @@ export class PortTable {
     return { device, leaving: undefined };
   }
 
-  /** How the ports of a device are served now. */
-  async #tellRoutes(ifindex: number, onServiceChanged: OnServiceChanged): Promise<void> {
+  /** How the ports of a device are served now, after this one was set. */
+  async #tellRoutes(spec: PortSpec, onServiceChanged: OnServiceChanged): Promise<void> {
+    const { ifindex } = spec;
     const hasXdp = this.#devices.get(ifindex)?.hasXdp === true;
     const changed = this.#portsOn(ifindex).filter(({ vport }) => put(this.#inTcMode, vport, !hasXdp));
     if (changed.length > 0) await onServiceChanged();
-    for (const spec of this.#portsOn(ifindex)) this.#describe(spec, hasXdp);
+    for (const port of new Set([...changed, spec])) this.#describe(port, hasXdp);
   }
 
   /** The last port of a device takes the programs along. */
