@@ -17,6 +17,7 @@ import type { Punt } from './dataplane/api';
 import { errorText, XmcastError } from './errors';
 import { systemClock } from './kernel/clock';
 import { KernelView } from './kernel/kernel-view';
+import { VlanLinks } from './kernel/vlan-links';
 import { missingCapabilities } from './kernel/process-checks';
 import { MetricsListener } from './metrics/metrics-listener';
 import { productVersion } from './paths';
@@ -100,7 +101,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     file: starting.file,
     readFile: rereadConfigFile,
     router: new Followers(settings, { router, metrics, log, afterlife }),
-    interfaceExists: (name) => kernel.link(name) !== undefined,
+    interfaceExists: (name) => interfaceExists(kernel, name),
     clock: systemClock,
     log,
   });
@@ -208,8 +209,13 @@ function checkPrivileges(): void {
   });
 }
 
+/** Or will be one: a VLAN needs no more than the interface below it. */
+function interfaceExists(kernel: KernelView, name: string): boolean {
+  return new VlanLinks(kernel).link(name, []) !== undefined;
+}
+
 function checkInterfaces({ requireInterfaces, log }: DaemonOptions, settings: Settings, kernel: KernelView): void {
-  const missing = settings.interfaces.map(({ name }) => name).filter((name) => kernel.link(name) === undefined);
+  const missing = settings.interfaces.map(({ name }) => name).filter((name) => !interfaceExists(kernel, name));
   if (missing.length === 0) return;
   const message = `find interface ${missing.join(', ')}: no such interface here`;
   const hint = 'Check the name with "ip link"; an interface that comes later is taken as soon as it appears.';
