@@ -157,9 +157,11 @@ export function queryTcFilter(place: TcFilterPlace): Promise<number>;
 
 /**
  * IFF_ALLMULTI as an administrator sets it: stays when the process ends. Resolves with whether that has changed anything. On a worker
- * thread, like the other two: they wait for the lock of the kernel's network configuration.
+ * thread, like the others: they wait for the lock of the kernel's network configuration.
  */
 export function setAllMulticast(ifindex: number, on: boolean): Promise<boolean>;
+/** The same for IFF_PROMISC: every frame, whomever and whichever VLAN it is for. */
+export function setPromiscuous(ifindex: number, on: boolean): Promise<boolean>;
 /** Whether the device now does this ("rx-lro", "rx-gro-hw", … as "ethtool -k" calls it in its netlink form). false where it cannot. */
 export function queryFeature(ifindex: number, feature: string): Promise<boolean>;
 /** Resolves with whether that has changed anything: not where the driver has it fixed, or does not know it. */

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Changes whenever the layout or the meaning of a map does. Checked against what is pinned. */
-enum xm_abi { XM_ABI_VERSION = 5 };
+enum xm_abi { XM_ABI_VERSION = 6 };
 
 enum xm_limits {
 	/* A vport is an index into xm_vports; 0 is never used, so that zeroed memory names no port. */
@@ -47,6 +47,7 @@ enum xm_drop_reason {
 	XM_DROP_MARTIAN_SOURCE, /* 0/8, 127/8, class D or E as source (RFC 1812 5.3.7) */
 	XM_DROP_MAC_MISMATCH, /* Ethernet destination is not the group's (RFC 1112 6.4) */
 	XM_DROP_IP_OPTIONS, /* left to the host's stack, which does not forward it */
+	XM_DROP_STACKED_TAG, /* behind more than one VLAN tag, or one of a provider (802.1ad): left to the host's stack */
 	XM_DROP_TOO_BIG, /* larger than the outgoing MTU */
 	XM_DROP_NO_GROUP, /* the route names a replication group that is not there */
 	XM_DROP_NO_METADATA, /* the driver leaves no room in front of the packet */
@@ -87,21 +88,26 @@ struct xm_vport {
 	__u8 ttl_threshold;
 	__u8 pad;
 	__u8 mac[6];
-	__u8 pad2[2];
+	__u16 vlan; /* 0: copies leave untagged */
 };
 
-/* What the controller has changed of a device, and changes back when the port is no port any more. */
+/* What the controller has changed of a device, and changes back when none of its ports is one any more. */
 enum xm_undo {
 	XM_UNDO_ALLMULTI = 1, /* IFF_ALLMULTI was off */
 	XM_UNDO_LRO = 2, /* receive offloads that were on */
 	XM_UNDO_GRO_HW = 4,
+	XM_UNDO_VLAN_STRIP = 8, /* took tags off what it received */
+	XM_UNDO_VLAN_FILTER = 16, /* let in only VLANs the kernel had interfaces for */
+	XM_UNDO_PROMISC = 32, /* IFF_PROMISC was off */
 };
 
 /* What the next controller needs to know of a port, by vport. No program reads it. */
 struct xm_port_record {
 	__u32 ifindex; /* 0: no port */
-	__u32 undo; /* enum xm_undo */
-	char name[16];
+	__u32 undo; /* enum xm_undo; of the device, the same for all of its ports */
+	__u16 vlan; /* 0: its untagged frames */
+	__u16 pad;
+	char name[16]; /* of the device */
 };
 
 struct xm_route_key {
@@ -143,6 +149,8 @@ enum xm_route_flag {
 	XM_ROUTE_TC = 4,
 	/* The machine's own applications get its packets too, as they came. Only together with XM_ROUTE_TC. */
 	XM_ROUTE_LOCAL = 8,
+	/* Some of its outgoing ports are VLANs: xm_slot_ports tells which port a copy is for, its device alone does not. */
+	XM_ROUTE_TRUNK = 16,
 };
 
 /*
@@ -245,7 +253,39 @@ struct xm_meta {
 	__u32 flow; /* as in xm_route; the vport only when the copies are also counted by source, else 0 */
 	__u16 bytes; /* IP total length */
 	__u8 ttl; /* as received */
-	__u8 pad;
+	__u8 trunk; /* not 0: struct xm_trunk_meta follows. Enum xm_trunk_bits */
+};
+
+enum xm_trunk_bits {
+	/* High bits of the tag the packet came in with: its priority, and whether it may be dropped first. 0 when it had none. */
+	XM_TRUNK_PRIORITY = 0x0f,
+	XM_TRUNK = 0x10,
+};
+
+/* Of a packet whose copies go to ports that share devices. */
+struct xm_trunk_meta {
+	__u32 group; /* index into xm_groups */
+	__u32 sequence; /* the same for all copies of one packet; another one for the next packet on this CPU */
+};
+
+/*
+ * Which port a copy is for, when its device does not tell. Keyed twice: by slot for those who know it; for the egress program,
+ * which does not, by device and how many copies of the packet went there before. Written before the slots of the group are.
+ */
+struct xm_slot_key {
+	__u32 group;
+	__u32 ifindex; /* 0: keyed by slot */
+	__u32 place; /* slot of the group, or copy to the device; from 0 */
+};
+
+/* Per CPU and device: the packet whose copies pass its egress program, and how many of them have. */
+struct xm_trunk_progress {
+	__u32 sequence;
+	__u32 copies;
+};
+
+enum xm_punt_tag {
+	XM_PUNT_TAGGED = 0x10000,
 };
 
 /* Head of a ring buffer record; the packet's first bytes follow, from the Ethernet header on. */
@@ -254,7 +294,7 @@ struct xm_punt {
 	__u32 captured_bytes; /* of it in this record */
 	__u16 vport;
 	__u16 class; /* enum xm_punt_class */
-	__u32 pad;
+	__u32 lifted_tag; /* not 0: a VLAN tag (TCI) the kernel has taken out of the frame, and XM_PUNT_TAGGED */
 };
 
 #endif

@@ -46,16 +46,16 @@ static __always_inline int has_flag(__u32 out, enum xm_route_flag flag)
 }
 
 /* A function of its own: the compiler would make one call of this look-up and the other, which is then no longer inlined. */
-static __noinline struct xm_port *port_by_hash(__u32 ifindex)
+static __noinline struct xm_port *port_by_hash(__u32 ifindex, __u32 vlan)
 {
-	struct xm_port_key key = {.ifindex = ifindex};
+	struct xm_port_key key = {.ifindex = ifindex, .vlan = vlan};
 
 	return bpf_map_lookup_elem(&xm_ports, &key);
 }
 
 static __always_inline struct xm_port *port_of(__u32 ifindex)
 {
-	return ifindex < XM_FAST_PORTS ? bpf_map_lookup_elem(&xm_fast_ports, &ifindex) : port_by_hash(ifindex);
+	return ifindex < XM_FAST_PORTS ? bpf_map_lookup_elem(&xm_fast_ports, &ifindex) : port_by_hash(ifindex, 0);
 }
 
 static __always_inline struct xm_cpu *this_cpu(void)

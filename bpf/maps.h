@@ -105,6 +105,24 @@ struct {
 	__array(values, struct xm_devmap);
 } xm_groups SEC(".maps");
 
+/* Which ports the slots of groups are for that have VLANs in them. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct xm_slot_key);
+	__type(value, __u32);
+} xm_slot_ports SEC(".maps");
+
+/* ifindex of a device with VLANs -> how far its copies are. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, XM_MAX_VPORTS);
+	__type(key, __u32);
+	__type(value, struct xm_trunk_progress);
+} xm_trunks SEC(".maps");
+
 /* Index of a route's counters -> TTL: forwarded only if the TTL received is greater. Only for routes with XM_ROUTE_THRESHOLD. Set
  * at load. */
 struct {
@@ -170,16 +188,18 @@ struct xm_batch_source {
  * let through since the driver was last called, with the port it is for.
  */
 struct xm_cpu {
-	__u32 ifindex; /* of the batch's port; 0: none */
+	__u32 ifindex; /* of the batch's device; 0: none */
 	__u32 count;
-	struct xm_vport port;
-	__u64 mixed; /* not 0: the copies of the batch are not all of one route and length */
-	__u32 vport;
+	struct xm_vport port; /* untagged */
+	__u64 mixed; /* not 0: the copies of the batch are not all of one route, port and length */
+	__u32 vport; /* of the untagged port; 0: the device has only VLANs */
 	__u32 inflight_counter;
 	__u32 inflight_vport;
-	__u32 pad[5];
+	__u32 sequence; /* of the last packet with copies to VLANs */
+	__u32 pad[4];
 	struct xm_meta copies[XM_BATCH_SIZE];
 	struct xm_batch_source sources[XM_BATCH_SIZE];
+	__u32 vports[XM_BATCH_SIZE]; /* of copies with xm_trunk_meta */
 } __attribute__((aligned(64)));
 
 /*

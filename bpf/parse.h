@@ -26,6 +26,7 @@ struct xm_packet {
 	__u32 frame_bytes;
 	__u32 packets; /* 1, or as many as the kernel will make of it */
 	__u32 bytes; /* of these, from their IP headers on */
+	__u32 lifted_tag; /* as in struct xm_punt */
 };
 
 /* 224.0.0.0/24 never leaves its link (RFC 5771 section 4). */
@@ -39,16 +40,16 @@ static __always_inline int is_multicast(__u32 address)
 	return address >> 28 == 0xe;
 }
 
-/* Of a packet whose data and end are known. */
-static __always_inline enum xm_kind classify(struct xm_packet *packet)
+/* Of a packet whose data and end are known, with so many bytes in front of its IP header. */
+static __always_inline enum xm_kind classify(struct xm_packet *packet, const __u32 link_bytes)
 {
 	__u32 destination;
 
 	packet->eth = packet->data;
-	packet->ip = (void *)(packet->eth + 1);
+	packet->ip = packet->data + link_bytes;
 	if ((void *)(packet->ip + 1) > packet->end)
 		return XM_KIND_OTHER;
-	if (packet->eth->h_proto != bpf_htons(ETH_P_IP))
+	if (((__be16 *)packet->ip)[-1] != bpf_htons(ETH_P_IP))
 		return XM_KIND_OTHER;
 	/* RFC 3376 4.1.12: a query may come to any address of the interface, so IGMP is not asked for its destination. */
 	if (packet->ip->protocol == IPPROTO_IGMP)
@@ -91,14 +92,14 @@ static __always_inline int mac_matches_group(const struct ethhdr *eth, __u32 gro
 }
 
 /* XM_DROP_MAX when the header is good. */
-static __always_inline enum xm_drop_reason check_header(const struct xm_packet *packet)
+static __always_inline enum xm_drop_reason check_header(const struct xm_packet *packet, const __u32 link_bytes)
 {
 	const struct iphdr *ip = packet->ip;
 	__u32 total = bpf_ntohs(ip->tot_len);
 
 	if (ip->version != 4 || ip->ihl < 5 || total < ip->ihl * 4U)
 		return XM_DROP_BAD_IP_HEADER;
-	if (packet->frame_bytes - ETH_HLEN < total)
+	if (packet->frame_bytes - link_bytes < total)
 		return XM_DROP_TRUNCATED;
 	if (ip->ihl > 5)
 		return XM_DROP_IP_OPTIONS;

@@ -34,6 +34,14 @@ static __always_inline int refuse(const struct xm_packet *packet, struct xm_vpor
 	return reason == XM_DROP_IP_OPTIONS ? XDP_PASS : XDP_DROP;
 }
 
+/* The host's stack may know what to do with several tags; here a frame has one. */
+static __always_inline int refuse_stacked(const struct xm_packet *packet, struct xm_vport_counters *stats)
+{
+	count_received(packet, stats);
+	drop(packet, stats, XM_DROP_STACKED_TAG);
+	return XDP_PASS;
+}
+
 static __always_inline enum xm_punt_class igmp_class(const struct xm_packet *packet)
 {
 	__u8 *type = (__u8 *)packet->ip + (packet->ip->ihl & 0xf) * 4;

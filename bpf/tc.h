@@ -8,7 +8,6 @@
 #ifndef XMCAST_TC_H
 #define XMCAST_TC_H
 
-#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
 #include "abi.h"
@@ -18,6 +17,8 @@
 #include "punt.h"
 #include "receive.h"
 #include "rewrite.h"
+#include "tc-vlan.h"
+#include "vlan.h"
 #include "xmit.h"
 
 #define UDP_HEADER_BYTES 8
@@ -33,6 +34,8 @@ struct xm_tc_packet {
 	__u32 bytes;
 	__u32 ttl; /* as received */
 	__u32 is_uncut; /* GSO */
+	__u32 is_trunk; /* its slots have ports of their own, see xm_slot_ports */
+	__u32 priority; /* of the tag it came in with */
 	__u32 learnt_by; /* the incoming vport when the copies are also counted by source, else 0 */
 	__be32 source;
 	__be32 destination;
@@ -70,6 +73,7 @@ static __always_inline enum xm_kind view_skb(struct __sk_buff *skb, struct xm_pa
 
 	packet->frame_bytes = skb->len;
 	packet->packets = 1;
+	packet->lifted_tag = lifted_tag(skb);
 	if (readable > skb->len)
 		readable = skb->len;
 	view_readable(skb, packet);
@@ -78,7 +82,7 @@ static __always_inline enum xm_kind view_skb(struct __sk_buff *skb, struct xm_pa
 			return XM_KIND_OTHER;
 		view_readable(skb, packet);
 	}
-	kind = classify(packet);
+	kind = classify(packet, ETH_HLEN);
 	if (kind == XM_KIND_OTHER)
 		return kind;
 	packet->bytes = bpf_ntohs(packet->ip->tot_len);
@@ -144,6 +148,9 @@ static __always_inline int is_too_big(struct __sk_buff *skb, const struct xm_tc_
 
 	if (!packet->is_uncut)
 		return packet->bytes > port->mtu;
+	/* A VLAN may have a smaller MTU than its device. */
+	if (packet->is_uncut + IP_HEADER_BYTES + UDP_HEADER_BYTES > port->mtu)
+		return 1;
 	return bpf_check_mtu(skb, port->ifindex, &unused, 0, BPF_MTU_CHK_SEGS) != BPF_MTU_CHK_RET_SUCCESS;
 }
 
@@ -161,12 +168,32 @@ static __always_inline struct bpf_devmap_val *device_in(__u32 group, __u32 slot)
 	return devices ? bpf_map_lookup_elem(devices, &slot) : NULL;
 }
 
+/* 0: the slot is empty. */
+static __always_inline __u32 port_of_slot(const struct xm_tc_packet *packet, __u32 slot)
+{
+	struct bpf_devmap_val *device = device_in(packet->group, slot);
+	struct xm_port *known;
+
+	if (!device)
+		return 0;
+	if (packet->is_trunk)
+		return port_at(packet->group, 0, slot);
+	known = port_of(device->ifindex);
+	return known ? known->vport : 0;
+}
+
+/* As bpf_clone_redirect() returns. */
+static __always_inline long clone_to(struct __sk_buff *skb, const struct xm_tc_packet *packet, const struct xm_vport *port)
+{
+	if (!port->vlan)
+		return bpf_clone_redirect(skb, port->ifindex, 0);
+	return clone_tagged(skb, port->ifindex, port->vlan | packet->priority << VLAN_ID_BITS);
+}
+
 /* For one slot of the group; one that is empty is passed over. Global, so that it is verified once and not for each slot. */
 __noinline int xm_send_clone(struct __sk_buff *skb, const struct xm_tc_packet *packet, __u32 slot)
 {
-	struct bpf_devmap_val *device = packet ? device_in(packet->group, slot) : NULL;
-	struct xm_port *known = device ? port_of(device->ifindex) : NULL;
-	__u32 vport = known ? known->vport : 0;
+	__u32 vport = packet ? port_of_slot(packet, slot) : 0;
 	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
 	struct xm_vport_counters *stats = vport_counters(vport);
 	struct ethhdr *eth;
@@ -182,7 +209,7 @@ __noinline int xm_send_clone(struct __sk_buff *skb, const struct xm_tc_packet *p
 		return 0;
 	set_source(eth, port->mac);
 	/* Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its driver has dropped. */
-	if (bpf_clone_redirect(skb, port->ifindex, 0))
+	if (clone_to(skb, packet, port))
 		count_failed(packet, stats);
 	else
 		count_sent(packet, stats);
@@ -206,6 +233,7 @@ struct xm_tc_original {
 	__u8 mac[6];
 	__sum16 check;
 	__u32 ttl;
+	__u32 tag; /* as in struct xm_punt */
 };
 
 static __always_inline int pass_skb_hop(struct __sk_buff *skb, struct xm_tc_original *original)
@@ -220,7 +248,8 @@ static __always_inline int pass_skb_hop(struct __sk_buff *skb, struct xm_tc_orig
 	original->check = ip->check;
 	original->ttl = ip->ttl;
 	decrement_ttl(ip);
-	return 0;
+	/* Last: it voids what is known of the bytes. */
+	return original->tag ? bpf_skb_vlan_pop(skb) : 0;
 }
 
 static __always_inline void restore(struct __sk_buff *skb, const struct xm_tc_original *original)
@@ -234,6 +263,8 @@ static __always_inline void restore(struct __sk_buff *skb, const struct xm_tc_or
 	set_source(eth, original->mac);
 	ip->check = original->check;
 	ip->ttl = original->ttl;
+	if (original->tag)
+		bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), original->tag & 0xffff);
 }
 
 static __always_inline void describe(const struct __sk_buff *skb, const struct xm_packet *packet, const struct xm_route *route,
@@ -245,6 +276,8 @@ static __always_inline void describe(const struct __sk_buff *skb, const struct x
 	common->bytes = packet->bytes;
 	common->ttl = packet->ip->ttl;
 	common->is_uncut = skb->gso_size;
+	common->is_trunk = has_flag(route->out, XM_ROUTE_TRUNK);
+	common->priority = priority_of(packet->lifted_tag);
 	common->learnt_by = has_flag(route->out, XM_ROUTE_LEARN) ? iif_of(route->flow) : 0;
 	common->source = packet->ip->saddr;
 	common->destination = packet->ip->daddr;
@@ -266,6 +299,7 @@ static __always_inline int forward_skb(struct __sk_buff *skb, const struct xm_pa
 	if (!bpf_map_lookup_elem(&xm_groups, &group))
 		return drop(packet, stats, XM_DROP_NO_GROUP);
 	describe(skb, packet, route, &common);
+	original.tag = packet->lifted_tag;
 	if (pass_skb_hop(skb, &original))
 		return drop(packet, stats, XM_DROP_NO_METADATA);
 	send_clones(skb, &common, copies);
@@ -287,7 +321,7 @@ static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_pac
 					    struct xm_vport_counters *stats, int is_resent)
 {
 	struct xm_route route __attribute__((aligned(8)));
-	enum xm_drop_reason reason = check_header(packet);
+	enum xm_drop_reason reason = check_header(packet, ETH_HLEN);
 	int has_route;
 
 	if (reason == XM_DROP_IP_OPTIONS && port->has_xdp)
@@ -308,22 +342,6 @@ static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_pac
 	return no_route(packet, port->vport, stats);
 }
 
-static __always_inline struct xm_port *port_of_skb(const struct __sk_buff *skb)
-{
-	struct xm_port *port = port_of(skb->ifindex);
-
-	return port && port->vport ? port : NULL;
-}
-
-/*
- * Tags are left to the host's stack, as are the machine's own packets, which multicast loops back to it without an Ethernet
- * header.
- */
-static __always_inline int is_wire_ipv4(const struct __sk_buff *skb)
-{
-	return skb->protocol == bpf_htons(ETH_P_IP) && !skb->vlan_present && skb->pkt_type != PACKET_LOOPBACK;
-}
-
 SEC("tc")
 int xm_tc_ingress(struct __sk_buff *skb)
 {
@@ -338,6 +356,10 @@ int xm_tc_ingress(struct __sk_buff *skb)
 	if (!port)
 		return TC_ACT_UNSPEC;
 	stats = vport_counters(port->vport);
+	if (stats && is_stacked(skb)) {
+		receive_stacked_skb(skb, port, stats);
+		return TC_ACT_UNSPEC;
+	}
 	kind = view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES);
 	if (!stats || kind == XM_KIND_OTHER)
 		return TC_ACT_UNSPEC;
@@ -355,10 +377,13 @@ int xm_tc_ingress(struct __sk_buff *skb)
 SEC("tc")
 int xm_resend(struct __sk_buff *skb)
 {
-	struct xm_port *port = port_of_skb(skb);
 	struct xm_vport_counters *stats;
 	struct xm_packet packet;
+	struct xm_port *port;
 
+	if (lift_tag(skb))
+		return TC_ACT_SHOT;
+	port = port_of_skb(skb);
 	if (!port || view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES) != XM_KIND_DATA)
 		return TC_ACT_SHOT;
 	stats = vport_counters(port->vport);

@@ -36,7 +36,7 @@ static __always_inline __u64 word_of(const struct xm_meta *meta)
 	return *(const __u64 *)meta;
 }
 
-/* Counted when the kernel tells what became of it. */
+/* Counted when the kernel tells what became of it. Its port is that of the batch. */
 static __always_inline void note_copy(struct xm_cpu *cpu, const struct xm_meta *meta, const struct iphdr *ip)
 {
 	__u32 place = cpu->count & (XM_BATCH_SIZE - 1);
@@ -49,6 +49,14 @@ static __always_inline void note_copy(struct xm_cpu *cpu, const struct xm_meta *
 		return;
 	cpu->sources[place].source = ip->saddr;
 	cpu->sources[place].group = ip->daddr;
+}
+
+/* One that need not be for the port of the batch. */
+static __always_inline void note_trunk_copy(struct xm_cpu *cpu, const struct xm_meta *meta, const struct iphdr *ip, __u32 vport)
+{
+	cpu->vports[cpu->count & (XM_BATCH_SIZE - 1)] = vport;
+	cpu->mixed = 1;
+	note_copy(cpu, meta, ip);
 }
 
 static __noinline void count_by_source(const struct xm_batch_source *from, const struct xm_meta *copy, int was_sent)
@@ -76,10 +84,21 @@ static __always_inline void count_copies(const struct xm_meta *copy, __u32 taken
 	counters->failed += failed;
 }
 
-/* One by one: the batch is of several routes or lengths, or also counted by source. Returns the bytes the driver has taken. */
-static __noinline __u32 settle_singly(struct xm_cpu *cpu, __u32 taken, __u32 count)
+static __always_inline void count_transmitted(__u32 vport, __u32 taken, __u32 failed, __u64 bytes)
 {
-	__u32 bytes = 0, i;
+	struct xm_vport_counters *stats = vport_counters(vport);
+
+	if (!stats)
+		return;
+	stats->tx_packets += taken;
+	stats->tx_bytes += bytes;
+	stats->drops[XM_DROP_XMIT] += failed;
+}
+
+/* One by one: the batch is of several routes, ports or lengths, or also counted by source. */
+static __noinline void settle_singly(struct xm_cpu *cpu, __u32 taken, __u32 count)
+{
+	__u32 i;
 
 #pragma clang loop unroll(disable)
 	for (i = 0; i < XM_BATCH_SIZE; i++) {
@@ -88,38 +107,29 @@ static __noinline __u32 settle_singly(struct xm_cpu *cpu, __u32 taken, __u32 cou
 		if (i >= count)
 			break;
 		count_copies(copy, i < taken, i >= taken);
-		if (i < taken)
-			bytes += copy->bytes;
+		count_transmitted(copy->trunk ? cpu->vports[i] : cpu->vport, i < taken, i >= taken, i < taken ? copy->bytes : 0);
 		if (iif_of(copy->flow))
 			count_by_source(&cpu->sources[i], copy, i < taken);
 	}
-	return bytes;
 }
 
 /* The driver has taken the first `sent` copies of the batch. Called for every device of the machine, in every namespace. */
 static __always_inline void settle_batch(struct xm_cpu *cpu, int sent)
 {
-	struct xm_vport_counters *stats = vport_counters(cpu->vport);
-	__u32 count = cpu->count, taken = sent < 0 ? 0 : sent, bytes;
+	__u32 count = cpu->count, taken = sent < 0 ? 0 : sent;
 	const struct xm_meta *first = &cpu->copies[0];
 
 	if (taken > count)
 		taken = count;
 	if (cpu->mixed || iif_of(first->flow)) {
-		bytes = settle_singly(cpu, taken, count);
-	} else {
-		bytes = taken * first->bytes;
-		if (count)
-			count_copies(first, taken, count - taken);
+		settle_singly(cpu, taken, count);
+	} else if (count) {
+		count_copies(first, taken, count - taken);
+		count_transmitted(cpu->vport, taken, count - taken, (__u64)taken * first->bytes);
 	}
 	/* The next copy looks its device up anew: it may be another port by then. */
 	cpu->ifindex = 0;
 	cpu->count = 0;
-	if (!stats)
-		return;
-	stats->tx_packets += taken;
-	stats->tx_bytes += bytes;
-	stats->drops[XM_DROP_XMIT] += count - taken;
 }
 
 static __always_inline int is_ingress(const struct bpf_prog *program, __u32 place)

@@ -20,6 +20,7 @@ import { errorText, XmcastError } from './errors';
 import { EventLog } from './events';
 import { systemClock } from './kernel/clock';
 import { KernelView, type LinkSource } from './kernel/kernel-view';
+import { VlanLinks } from './kernel/vlan-links';
 import { requirePrivileges } from './kernel/process-checks';
 import { LogLevel } from './log-level';
 import { MetricsListener } from './metrics/metrics-listener';
@@ -136,7 +137,7 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     file: starting.file,
     readFile: rereadConfigFile,
     router: followers,
-    interfaceExists: (name) => kernel.link(name) !== undefined,
+    interfaceExists: (name) => interfaceExists(kernel, name),
     clock: systemClock,
     log,
     events,
@@ -286,8 +287,13 @@ async function openLinks({ remote, log }: DaemonOptions): Promise<LinkSource> {
   return kernel;
 }
 
-function checkInterfaces({ requireInterfaces, log }: DaemonOptions, settings: Settings, kernel: Pick<LinkSource, 'link'>): void {
-  const missing = settings.interfaces.map(({ name }) => name).filter((name) => kernel.link(name) === undefined);
+/** Or will be one: a VLAN needs no more than the interface below it. */
+function interfaceExists(kernel: LinkSource, name: string): boolean {
+  return new VlanLinks(kernel).link(name, []) !== undefined;
+}
+
+function checkInterfaces({ requireInterfaces, log }: DaemonOptions, settings: Settings, kernel: LinkSource): void {
+  const missing = settings.interfaces.map(({ name }) => name).filter((name) => !interfaceExists(kernel, name));
   if (missing.length === 0) return;
   const message = `find interface ${missing.join(', ')}: no such interface here`;
   const hint = 'Check the name with "ip link"; an interface that comes later is taken as soon as it appears.';

@@ -60,15 +60,15 @@ std::vector<uint8_t> ask(const FileDescriptor& socket, const LinkRequest& reques
 }
 
 // By rtnetlink and not by ioctl: it names the one flag, where an ioctl would write all of them, as they were a moment ago.
-bool setAllMulti(uint32_t ifindex, bool on, const std::string& operation) {
+bool setLinkFlag(uint32_t ifindex, uint32_t flag, bool on, const std::string& operation) {
   const FileDescriptor socket = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, operation);
   const std::vector<uint8_t> answer = ask(socket, linkRequest(RTM_GETLINK, 0, ifindex), operation);
   if (answer.size() < NLMSG_LENGTH(sizeof(ifinfomsg))) fail(EPROTO, operation);
   const auto* link = reinterpret_cast<const ifinfomsg*>(NLMSG_DATA(reinterpret_cast<const nlmsghdr*>(answer.data())));
-  if (((link->ifi_flags & IFF_ALLMULTI) != 0) == on) return false;
+  if (((link->ifi_flags & flag) != 0) == on) return false;
   LinkRequest request = linkRequest(RTM_NEWLINK, NLM_F_ACK, ifindex);
-  request.link.ifi_change = IFF_ALLMULTI;
-  request.link.ifi_flags = on ? IFF_ALLMULTI : 0;
+  request.link.ifi_change = flag;
+  request.link.ifi_flags = on ? flag : 0;
   ask(socket, request, operation);
   return true;
 }
@@ -179,14 +179,18 @@ Napi::Value answerLater(Napi::Env env, const std::function<bool()>& question) {
 
 std::string describe(const std::string& what, uint32_t ifindex) { return what + " of ifindex " + std::to_string(ifindex); }
 
-Napi::Value setAllMulticast(const Napi::CallbackInfo& info) {
+Napi::Value setFlag(const Napi::CallbackInfo& info, uint32_t flag, const std::string& name) {
   return promised(info.Env(), [&]() -> Napi::Value {
     const uint32_t ifindex = uint32Argument(info[0], "ifindex");
     const bool on = optionalBoolean(info[1], "on", true);
-    const std::string operation = describe(std::string("set allmulti ") + (on ? "on" : "off"), ifindex);
-    return answerLater(info.Env(), [=] { return setAllMulti(ifindex, on, operation); });
+    const std::string operation = describe("set " + name + (on ? " on" : " off"), ifindex);
+    return answerLater(info.Env(), [=] { return setLinkFlag(ifindex, flag, on, operation); });
   });
 }
+
+Napi::Value setAllMulticast(const Napi::CallbackInfo& info) { return setFlag(info, IFF_ALLMULTI, "allmulti"); }
+
+Napi::Value setPromiscuous(const Napi::CallbackInfo& info) { return setFlag(info, IFF_PROMISC, "promisc"); }
 
 Napi::Value queryFeature(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
@@ -210,6 +214,7 @@ Napi::Value setFeature(const Napi::CallbackInfo& info) {
 
 void defineDevice(Napi::Env env, Napi::Object exports) {
   exports.Set("setAllMulticast", Napi::Function::New<setAllMulticast>(env, "setAllMulticast"));
+  exports.Set("setPromiscuous", Napi::Function::New<setPromiscuous>(env, "setPromiscuous"));
   exports.Set("queryFeature", Napi::Function::New<queryFeature>(env, "queryFeature"));
   exports.Set("setFeature", Napi::Function::New<setFeature>(env, "setFeature"));
 }

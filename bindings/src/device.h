@@ -1,4 +1,4 @@
-// Settings of network devices that outlive the process: IFF_ALLMULTI by rtnetlink, features by ethtool.
+// Settings of network devices that outlive the process: IFF_ALLMULTI and IFF_PROMISC by rtnetlink, features by ethtool.
 #pragma once
 
 #include <napi.h>

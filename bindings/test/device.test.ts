@@ -14,9 +14,10 @@ beforeEach(() => {
 });
 afterEach(() => namespace.remove());
 
-test('allmulti is on or off as asked for, says whether that was news, and stays', async () => {
-  const set = (on: boolean): Promise<boolean> => namespace.evaluate(({ setAllMulticast }, { left, on }) => setAllMulticast(left, on), { left: namespace.left, on });
-  const shown = (): boolean => namespace.ip('link show left').includes('ALLMULTI');
+test.each(['ALLMULTI', 'PROMISC'] as const)('%s is on or off as asked for, says whether that was news, and stays', async (flag) => {
+  const set = (on: boolean): Promise<boolean> =>
+    namespace.evaluate(({ setAllMulticast, setPromiscuous }, { left, flag, on }) => (flag === 'ALLMULTI' ? setAllMulticast : setPromiscuous)(left, on), { left: namespace.left, flag, on });
+  const shown = (): boolean => namespace.ip('link show left').includes(flag);
   expect([await set(true), shown()]).toEqual([true, true]);
   expect([await set(true), shown()]).toEqual([false, true]);
   // Nothing else has changed.
@@ -36,6 +37,22 @@ test('a feature of the driver, by its name', async () => {
   );
   expect(result).toEqual({ before: result.before, changes: [true, false], after: !result.before, fixed: false, unknown: false });
   expect(shown()).toContain(`generic-receive-offload: ${result.after ? 'on' : 'off'}`);
+});
+
+test('features of VLANs are changed each for itself; what a device has fixed stays', async () => {
+  const seen = await namespace.evaluate(
+    async ({ queryFeature, setFeature }, { left }) => {
+      const both = async (): Promise<boolean[]> => [await queryFeature(left, 'rx-vlan-hw-parse'), await queryFeature(left, 'tx-vlan-hw-insert')];
+      const states = [await both()];
+      for (const on of [false, true]) {
+        await setFeature(left, 'rx-vlan-hw-parse', on);
+        states.push(await both());
+      }
+      return { states, fixed: await setFeature(left, 'vlan-challenged', true) };
+    },
+    { left: namespace.left },
+  );
+  expect(seen).toEqual({ states: [[true, true], [false, true], [true, true]], fixed: false });
 });
 
 test('a device that is not there: ENODEV, and which', async () => {

@@ -91,6 +91,8 @@ export function interfaceMessage(state: InterfaceState): xmcast.v1.Interface.$Pr
     forwardsToHosts: state.forwardsToHosts,
     igmpHost: state.host === undefined ? null : igmpHostMessage(state.host),
     alternativeSubnets: state.alternativeSubnets.map(formatPrefix),
+    parent: state.trunk?.name ?? '',
+    vlanId: state.trunk?.vlan ?? 0,
   };
 }
 

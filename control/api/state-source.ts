@@ -12,6 +12,8 @@ export interface InterfaceState {
   readonly name: string;
   /** 0 while no such interface exists. */
   readonly ifindex: number;
+  /** Only of a VLAN: the interface its frames are on, and its number there. */
+  readonly trunk: { readonly name: string; readonly vlan: number } | undefined;
   readonly role: 'upstream' | 'downstream';
   /** 'absent' no such interface; 'down'; 'no-address' up without IPv4 address; 'error' see `problem`; 'forwarding'. */
   readonly status: 'absent' | 'down' | 'no-address' | 'error' | 'forwarding';

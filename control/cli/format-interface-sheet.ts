@@ -28,6 +28,7 @@ function linkPairs(entry: Interface): readonly Pair[] {
     ['Role', roleText(entry)],
     ['Status', statusText(entry)],
     ['Mode', modeText(entry)],
+    ['VLAN', entry.vlanId ? `${entry.vlanId} of ${entry.parent ?? ''}` : '-'],
     ['Interface index', entry.ifindex ? String(entry.ifindex) : '-'],
     ['MAC address', entry.macAddress || '-'],
     ['MTU', String(entry.mtu ?? 0)],

@@ -2,9 +2,11 @@
  * What is wrong with the text of an address or prefix, in the words of a problem. undefined: nothing.
  */
 import {
+  formatIpv4,
   isLocalNetworkControl,
   isMulticast,
   isUnicastSource,
+  parseInterfaceAddress,
   parseIpv4,
   parsePrefix,
   type Ipv4Prefix,
@@ -42,6 +44,13 @@ export function unicastPrefixFault(text: string): string | undefined {
   const prefix = parsePrefix(text);
   if (prefix === undefined) return noPrefix(text, '10.0.0.0/8');
   return hasHosts(prefix) ? undefined : `${printable(text)} has no address of a host (0/8, 127/8 and 224/3 have none)`;
+}
+
+/** Of an interface of this router. */
+export function interfaceAddressFault(text: string): string | undefined {
+  const found = parseInterfaceAddress(text);
+  if (found === undefined) return `${printable(text)} is no address with the length of its subnet; write it such as "10.1.100.1/24"`;
+  return unicastFault(formatIpv4(found.address));
 }
 
 /** RFC 3376 §4.2.13: a host without an address yet reports from 0.0.0.0. */

@@ -45,6 +45,7 @@ interface Rules {
 const RULES: Readonly<Record<string, Rules>> = {
   interfaces: { added: 'live', removed: THROUGH, changed: 'live' },
   'interfaces.upstream': { changed: THROUGH },
+  'interfaces.addresses': { changed: ({ entries: [name] }) => `flows from the subnets of ${name}, those of before and those of now` },
   'interfaces.boundaries': { added: OF_GROUP, removed: 'live', changed: OF_GROUP },
   'interfaces.alternative_subnets': { changed: ({ entries: [name, subnet] }) => `flows from ${subnet}, which are expected by ${name} or no longer are` },
   'interfaces.upstream_groups': { changed: BY_UPSTREAM },

@@ -6,7 +6,8 @@ import { optionalMs } from './duration';
 import { igmpLists, igmpSettings, overlayIgmp, type IgmpConfig, type IgmpLists } from './igmp-settings';
 import type { InterfaceSettings, UpstreamSettings } from './settings';
 import { staticGroups } from './static-settings';
-import { validPrefixes } from './validated';
+import { deviceOf, sharedModes } from './trunk-rules';
+import { validInterfaceAddress, validPrefixes } from './validated';
 
 type InterfaceConfig = xmcast.v1.InterfaceConfig.$Properties;
 
@@ -19,21 +20,24 @@ const HOST_DEFAULTS = { version: 3, robustness: 2, olderVersionQuerierTimeoutMs:
 
 export function interfacesSettings(interfaces: readonly InterfaceConfig[], common: IgmpConfig): InterfaceSettings[] {
   const lists = igmpLists(common);
-  return interfaces.map((item) => interfaceSettings(item, common, lists));
+  const modes = sharedModes(interfaces);
+  return interfaces.map((item) => interfaceSettings(item, modes.get(deviceOf(item)), common, lists));
 }
 
-function interfaceSettings(item: InterfaceConfig, common: IgmpConfig, lists: IgmpLists): InterfaceSettings {
+/** `mode`: that of the device. */
+function interfaceSettings(item: InterfaceConfig, mode: string | undefined, common: IgmpConfig, lists: IgmpLists): InterfaceSettings {
   const own = item.igmp ?? {};
   const igmp = overlayIgmp(common, own);
   return {
     name: item.name ?? '',
+    addresses: (item.addresses ?? []).map(validInterfaceAddress),
     upstream: item.upstream === true ? upstreamSettings(item) : undefined,
     ttlThreshold: item.ttlThreshold ?? INTERFACE_DEFAULTS.ttlThreshold,
     boundaries: validPrefixes(item.boundaries),
     alternativeSubnets: validPrefixes(item.alternativeSubnets),
     forwardIfNotQuerier: igmp.forwardIfNotQuerier ?? INTERFACE_DEFAULTS.forwardIfNotQuerier,
     igmp: igmpSettings(igmp, igmpLists(own, lists), staticGroups(item.staticGroups ?? [])),
-    mode: INTERFACE_MODES.find((mode) => mode === item.mode) ?? INTERFACE_DEFAULTS.mode,
+    mode: INTERFACE_MODES.find((known) => known === mode) ?? INTERFACE_DEFAULTS.mode,
     joinGroups: staticGroups(item.joinGroups ?? []),
   };
 }

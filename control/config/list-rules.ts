@@ -16,6 +16,8 @@ const BY_GROUP: ListRule = { kind: 'keyed', keyOf: ({ group }) => prefixKey(grou
 /** By ruleKey(). */
 export const LIST_RULES: Readonly<Record<string, ListRule>> = {
   interfaces: { kind: 'keyed', keyOf: ({ name }) => String(name ?? '') },
+  // The first is the one that queries go out from.
+  'interfaces.addresses': SEQUENCE,
   'interfaces.boundaries': SET,
   'interfaces.alternative_subnets': SET,
   'interfaces.upstream_groups': SET,

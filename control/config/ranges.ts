@@ -23,6 +23,8 @@ export const MAX_INTERFACES = 1024;
 
 /** Lists are walked, some for each report: none may be longer than that takes no time. */
 export const MAX_PREFIXES = 4096;
+/** Of a VLAN that the kernel has no interface for. */
+export const MAX_ADDRESSES = 16;
 export const MAX_ACCESS_RULES = 4096;
 /** As max_groups and max_sources_per_group can be. */
 export const MAX_STATIC_GROUPS = 131_072;

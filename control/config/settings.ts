@@ -46,6 +46,8 @@ export interface SsmMappingSettings {
 
 export interface InterfaceSettings {
   readonly name: string;
+  /** Of a VLAN that the kernel has no interface for. */
+  readonly addresses: readonly Ipv4Prefix[];
   /** undefined: a downstream interface. */
   readonly upstream: UpstreamSettings | undefined;
   /** 1 to 255: received TTL < threshold is dropped; a copy leaves only if the received TTL > threshold. */

@@ -2,10 +2,10 @@
  * The fields of one entry of interfaces[], each on its own.
  */
 import type { xmcast } from '#proto';
-import { groupFault, multicastPrefixFault, routedGroupsFault, unicastFault, unicastPrefixFault } from './address-faults';
+import { groupFault, interfaceAddressFault, multicastPrefixFault, routedGroupsFault, unicastFault, unicastPrefixFault } from './address-faults';
 import { listProblems, rangeProblems, requiredTextProblems, textListProblems, textProblems } from './field-rules';
 import { INTERFACE_MODES } from './interface-settings';
-import { HOST_RANGES, INTERFACE_RANGES, MAX_JOIN_GROUP_SOURCES, MAX_JOIN_GROUPS, MAX_PREFIXES, MAX_STATIC_GROUPS, MAX_STATIC_GROUP_SOURCES } from './ranges';
+import { HOST_RANGES, INTERFACE_RANGES, MAX_ADDRESSES, MAX_JOIN_GROUP_SOURCES, MAX_JOIN_GROUPS, MAX_PREFIXES, MAX_STATIC_GROUPS, MAX_STATIC_GROUP_SOURCES } from './ranges';
 import type { Problem } from './settings';
 import { keyPath } from './source-map';
 import { interfaceNameFault, wordFault } from './text-faults';
@@ -16,6 +16,7 @@ export function interfaceProblems(item: xmcast.v1.InterfaceConfig.$Properties, p
     ...textProblems(keyPath(path, 'name'), item.name ?? '', interfaceNameFault),
     ...rangeProblems(item, INTERFACE_RANGES, path),
     ...textProblems(keyPath(path, 'mode'), item.mode, (mode) => wordFault(mode, INTERFACE_MODES)),
+    ...textListProblems(keyPath(path, 'addresses'), item.addresses, MAX_ADDRESSES, interfaceAddressFault),
     ...textListProblems(keyPath(path, 'boundaries'), item.boundaries, MAX_PREFIXES, multicastPrefixFault),
     ...textListProblems(keyPath(path, 'alternative_subnets'), item.alternativeSubnets, MAX_PREFIXES, unicastPrefixFault),
     ...textListProblems(keyPath(path, 'upstream_groups'), item.upstreamGroups, MAX_PREFIXES, routedGroupsFault),

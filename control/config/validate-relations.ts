@@ -13,6 +13,7 @@ import type { Problem } from './settings';
 import { indexPath, keyPath } from './source-map';
 import { staticRouteProblems } from './static-route-relations';
 import { staticGroups } from './static-settings';
+import { trunkProblems } from './trunk-rules';
 import { timingProblems } from './validate-timing';
 
 type InterfaceConfig = xmcast.v1.InterfaceConfig.$Properties;
@@ -22,6 +23,7 @@ export function relationProblems(config: xmcast.v1.Config.$Properties): Problem[
   const names = new NameBook(interfaces.map(({ name }) => name ?? ''));
   return [
     ...duplicateNames(interfaces),
+    ...trunkProblems(interfaces),
     ...interfaces.flatMap((item, index) => roleProblems(item, indexPath('interfaces', index))),
     ...interfaces.flatMap((item, index) => memberProblems(item, config.igmp ?? {}, indexPath('interfaces', index))),
     ...timingProblems(config),

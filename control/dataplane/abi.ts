@@ -5,6 +5,7 @@
 import type { BtfLayout } from '#bindings';
 import type { RouteKey } from '../mrib/route';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
+import { withTag } from '../protocol/packet/ethernet';
 import { PUNT_CLASSES, ROUTE_COUNTER_FIELDS } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
 import { Layout, LITTLE_ENDIAN, mismatch, WORD_BYTES, WordReader } from './layout';
@@ -14,6 +15,7 @@ const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 const SMALLEST_TTL = 2;
 /** Of a source prefix key: the set is matched whole. */
 const SET_BITS = 32;
+const ETHERNET_BYTES = 14;
 
 export interface InstalledRoute {
   readonly counter: number;
@@ -27,6 +29,16 @@ export interface InstalledRoute {
   readonly viaTc?: boolean;
   /** For the machine itself too; only with viaTc. Default false. */
   readonly local?: boolean;
+  /** Some of its outgoing ports are VLANs: SlotPorts has been told which slot is whose. Default false. */
+  readonly toVlans?: boolean;
+}
+
+/** As in struct xm_slot_key. */
+export interface SlotKey {
+  readonly group: number;
+  /** 0: `place` is a slot. */
+  readonly ifindex: number;
+  readonly place: number;
 }
 
 /** Offsets in 64-bit words, within a bucket. Keys follow each other, and so do routes. */
@@ -53,12 +65,15 @@ export class Abi {
   readonly #threshold: number;
   readonly #tc: number;
   readonly #local: number;
+  readonly #trunk: number;
+  readonly #tagged: number;
   readonly #bits: { readonly counter: number; readonly iif: number; readonly group: number; readonly copies: number };
   readonly #newSource: number;
   readonly #noRoute: number;
   readonly #portKey: Layout;
   readonly #port: Layout;
   readonly #vport: Layout;
+  readonly #slotKey: Layout;
   readonly #routeKey: Layout;
   readonly #groupPrefix: Layout;
   readonly #sourcePrefix: Layout;
@@ -69,7 +84,7 @@ export class Abi {
   readonly #recent: Layout;
   readonly #punt: Layout;
   /** Looked up once: there may be fifty thousand a second. */
-  readonly #puntOffsets: Readonly<Record<'captured' | 'puntClass' | 'vport' | 'frameBytes', number>>;
+  readonly #puntOffsets: Readonly<Record<'captured' | 'puntClass' | 'vport' | 'frameBytes' | 'liftedTag', number>>;
   readonly #routeCounters: WordReader;
   readonly #routeFaults: WordReader;
   readonly #vportCounters: WordReader;
@@ -84,6 +99,8 @@ export class Abi {
     this.#threshold = this.constant('XM_ROUTE_THRESHOLD');
     this.#tc = this.constant('XM_ROUTE_TC');
     this.#local = this.constant('XM_ROUTE_LOCAL');
+    this.#trunk = this.constant('XM_ROUTE_TRUNK');
+    this.#tagged = this.constant('XM_PUNT_TAGGED');
     this.#bits = {
       counter: this.constant('XM_ROUTE_COUNTER_BITS'),
       iif: this.constant('XM_ROUTE_IIF_BITS'),
@@ -97,6 +114,7 @@ export class Abi {
     this.#portKey = new Layout(btf, 'xm_port_key');
     this.#port = new Layout(btf, 'xm_port');
     this.#vport = new Layout(btf, 'xm_vport');
+    this.#slotKey = new Layout(btf, 'xm_slot_key');
     this.#routeKey = new Layout(btf, 'xm_route_key');
     this.#groupPrefix = new Layout(btf, 'xm_group_prefix');
     this.#sourcePrefix = new Layout(btf, 'xm_source_prefix');
@@ -108,7 +126,13 @@ export class Abi {
     this.#recent = new Layout(btf, 'xm_recent');
     this.#punt = new Layout(btf, 'xm_punt');
     const offsetOf = (name: string): number => this.#punt.member(name).offset;
-    this.#puntOffsets = { captured: offsetOf('captured_bytes'), puntClass: offsetOf('class'), vport: offsetOf('vport'), frameBytes: offsetOf('frame_bytes') };
+    this.#puntOffsets = {
+      captured: offsetOf('captured_bytes'),
+      puntClass: offsetOf('class'),
+      vport: offsetOf('vport'),
+      frameBytes: offsetOf('frame_bytes'),
+      liftedTag: offsetOf('lifted_tag'),
+    };
     this.#routeCounters = new WordReader(new Layout(btf, 'xm_route_counters'));
     this.#routeFaults = new WordReader(new Layout(btf, 'xm_route_faults'));
     this.#vportCounters = new WordReader(new Layout(btf, 'xm_vport_counters'));
@@ -119,7 +143,8 @@ export class Abi {
   #lookUpMembers(): void {
     const macAddress = new Uint8Array(6);
     const port = { vport: 0, name: '', ifindex: 0, macAddress, mtu: 0, ttlThreshold: 1, hasXdp: true };
-    this.portKey(0);
+    this.portKey(0, 0);
+    this.slotKeys([{ group: 0, ifindex: 0, place: 0 }]);
     this.port(port);
     this.vport(port);
     this.routeKey(0, 0);
@@ -139,8 +164,16 @@ export class Abi {
     return value;
   }
 
-  portKey(ifindex: number): Uint8Array {
-    return this.#portKey.write({ ifindex });
+  portKey(ifindex: number, vlan: number): Uint8Array {
+    return this.#portKey.write({ ifindex, vlan });
+  }
+
+  /** One behind the other. */
+  slotKeys(keys: readonly SlotKey[]): Uint8Array {
+    const bytes = new Uint8Array(keys.length * this.#slotKey.size);
+    const view = new DataView(bytes.buffer);
+    keys.forEach(({ group, ifindex, place }, i) => this.#slotKey.writeAt(view, i, { group, ifindex, place }));
+    return bytes;
   }
 
   port({ vport, ttlThreshold, hasXdp }: Pick<PortSpec, 'vport' | 'ttlThreshold'> & { readonly hasXdp: boolean }): Uint8Array {
@@ -153,7 +186,7 @@ export class Abi {
   }
 
   vport(port: PortSpec): Uint8Array {
-    const bytes = this.#vport.write({ ifindex: port.ifindex, mtu: Math.min(port.mtu, 0xffff), ttl_threshold: port.ttlThreshold });
+    const bytes = this.#vport.write({ ifindex: port.ifindex, mtu: Math.min(port.mtu, 0xffff), ttl_threshold: port.ttlThreshold, vlan: port.vlan ?? 0 });
     bytes.set(port.macAddress, this.#vport.member('mac').offset);
     return bytes;
   }
@@ -222,8 +255,9 @@ export class Abi {
     });
   }
 
-  #flagsOf({ learn, ttlThreshold, viaTc = false, local = false }: InstalledRoute): number {
-    return (learn ? this.#learn : 0) | (ttlThreshold > 0 ? this.#threshold : 0) | (viaTc ? this.#tc : 0) | (local ? this.#local : 0);
+  #flagsOf({ learn, ttlThreshold, viaTc = false, local = false, toVlans = false }: InstalledRoute): number {
+    const isAbove = ttlThreshold > 0;
+    return (learn ? this.#learn : 0) | (isAbove ? this.#threshold : 0) | (viaTc ? this.#tc : 0) | (local ? this.#local : 0) | (toVlans ? this.#trunk : 0);
   }
 
   /** Of each kind there can be so many, numbered from 0: a route has no room for more. */
@@ -320,12 +354,14 @@ export class Abi {
     const captured = view.getUint32(at.captured, LITTLE_ENDIAN);
     const puntClass: PuntClass | undefined = PUNT_CLASSES[view.getUint16(at.puntClass, LITTLE_ENDIAN)];
     if (puntClass === undefined || this.#punt.size + captured > record.length) return undefined;
-    return {
-      class: puntClass,
-      vport: view.getUint16(at.vport, LITTLE_ENDIAN),
-      frame: record.subarray(this.#punt.size, this.#punt.size + captured),
-      frameBytes: view.getUint32(at.frameBytes, LITTLE_ENDIAN),
-    };
+    const frame = record.subarray(this.#punt.size, this.#punt.size + captured);
+    const frameBytes = view.getUint32(at.frameBytes, LITTLE_ENDIAN);
+    const punt = { class: puntClass, vport: view.getUint16(at.vport, LITTLE_ENDIAN) };
+    const tag = view.getUint32(at.liftedTag, LITTLE_ENDIAN);
+    if (tag < this.#tagged || captured < ETHERNET_BYTES) return { ...punt, frame, frameBytes };
+    // As it was on the wire: the kernel had the tag beside the frame.
+    const tagged = withTag(frame, tag - this.#tagged);
+    return { ...punt, frame: tagged, frameBytes: frameBytes + tagged.length - frame.length };
   }
 }
 

@@ -14,6 +14,7 @@ import type { Installed, InstalledEntry } from './read-installed';
 import type { Replication } from './replication';
 import type { RouteIndex } from './route-index';
 import type { RouteTable } from './routes';
+import { ownersReader } from './slot-owners';
 import type { ReadRoute } from './installed-abi';
 
 /** Routes in one piece. */
@@ -37,9 +38,9 @@ type Read = Omit<InstalledEntry, 'key'>;
 export async function adopt(installed: Installed, parts: AdoptingParts): Promise<TakenOver> {
   const { ports, ranges, slots, routes } = parts;
   for (const { record, known } of installed.ports) await ports.adopt(record, known);
-  const adopted = ports.attached().map(({ vport, name, ifindex }) => ({ vport, name, ifindex }));
+  const adopted = ports.attached();
   const inRanges = ranges.adopt(installed.rangeGroups, installed.rangeSources).map((range) => ({ range, entry: installed.readRange(range.value) }));
-  const groups = await adoptGroups([...installed.routes, ...inRanges.map(({ entry }) => entry)].map(({ read }) => read), parts);
+  const groups = await adoptGroups([...installed.routes, ...inRanges.map(({ entry }) => entry)].map(({ read }) => read), installed, parts);
   await adoptRoutes(installed, groups, parts);
   for (const { range, entry } of inRanges) adoptRange(range, entry, groups, parts);
   const isProper = new Set([...groups.values()].filter(({ key, vports }) => key === vports.join()));
@@ -51,29 +52,37 @@ export async function adopt(installed: Installed, parts: AdoptingParts): Promise
   return { ports: adopted, routes: known.map(({ route }) => route) };
 }
 
-async function adoptGroups(routes: readonly ReadRoute[], { ports, replication }: AdoptingParts): Promise<ReadonlyMap<number, Group>> {
-  const vportOf = new Map(ports.attached().map(({ ifindex, vport }) => [ifindex, vport]));
+async function adoptGroups(routes: readonly ReadRoute[], { slotOwners }: Installed, { ports, replication }: AdoptingParts): Promise<ReadonlyMap<number, Group>> {
+  replication.adoptOwners(slotOwners);
+  const ownersOf = ownersReader(ports.attached(), slotOwners);
   const used = usersByGroup(routes);
   const groups = new Map<number, Group>();
-  for (const [index, { users, copies }] of used) {
+  for (const [index, { users, copies, toVlans }] of used) {
     if (index >= replication.count) continue;
     const slots = replication.slotsOf(index).slice(0, copies);
-    groups.set(index, replication.adopt(index, slots.map((ifindex) => (ifindex === undefined ? undefined : vportOf.get(ifindex))), users));
+    groups.set(index, replication.adopt(index, ownersOf({ index, slots, toVlans }), users));
     if (groups.size % PIECE === 0) await nextTurn();
   }
   await replication.adoptSpare(Array.from({ length: replication.count }, (_, index) => index).filter((index) => !groups.has(index)));
   return groups;
 }
 
-function usersByGroup(routes: readonly ReadRoute[]): ReadonlyMap<number, { users: number; copies: number }> {
-  const found = new Map<number, { users: number; copies: number }>();
-  for (const { group, copies } of routes) {
+interface GroupUse {
+  users: number;
+  copies: number;
+  toVlans: boolean;
+}
+
+function usersByGroup(routes: readonly ReadRoute[]): ReadonlyMap<number, GroupUse> {
+  const found = new Map<number, GroupUse>();
+  for (const { group, copies, toVlans } of routes) {
     if (copies === 0) continue;
     const known = found.get(group);
-    if (known === undefined) found.set(group, { users: 1, copies });
+    if (known === undefined) found.set(group, { users: 1, copies, toVlans });
     else {
       known.users++;
       known.copies = Math.max(known.copies, copies);
+      known.toVlans ||= toVlans;
     }
   }
   return found;
@@ -100,7 +109,7 @@ function adoptOne(key: RouteKey, found: Read, groups: ReadonlyMap<number, Group>
   const group = read.copies === 0 ? undefined : groups.get(read.group);
   // Its group is not to be had any more: whoever wants the route writes it anew.
   if (read.copies > 0 && group === undefined) return false;
-  const entry = routes.adopt(wantedOf(key, found, group?.vports ?? NO_VPORTS), { counter: read.counter, group, viaTc: read.viaTc }, nowMs());
+  const entry = routes.adopt(wantedOf(key, found, group?.vports ?? NO_VPORTS), { counter: read.counter, group, service: { viaTc: read.viaTc, toVlans: read.toVlans } }, nowMs());
   if (entry !== undefined) handover.adopted(entry);
   return entry !== undefined;
 }

@@ -29,14 +29,17 @@ export interface PortAttachment {
 
 export interface PortSpec {
   readonly vport: VportId;
+  /** Of its device, which it may share with other ports. */
   readonly name: string;
   readonly ifindex: number;
+  /** 1 to 4094: the frames with this tag on that device. Default 0: those without. */
+  readonly vlan?: number;
   /** 6 bytes: the source address of every copy that leaves here. */
   readonly macAddress: Uint8Array;
   /** Bytes of IP. */
   readonly mtu: number;
   readonly ttlThreshold: number;
-  /** Default 'auto': XDP where it serves all packets and the driver takes it. */
+  /** Default 'auto': XDP where it serves all packets and the driver takes it. Of the ports of one device tc goes before XDP, XDP before auto. */
   readonly mode?: PortMode | 'auto';
   /** "veth", "bridge" …; default "", as of hardware. */
   readonly kind?: string;
@@ -135,7 +138,7 @@ export interface Verification {
 
 /** What was forwarding before this controller began, and goes on. */
 export interface TakenOver {
-  readonly ports: readonly { readonly vport: VportId; readonly name: string; readonly ifindex: number }[];
+  readonly ports: readonly Pick<PortSpec, 'vport' | 'name' | 'ifindex' | 'vlan'>[];
   readonly routes: readonly WantedRoute[];
 }
 

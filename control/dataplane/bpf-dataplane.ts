@@ -29,6 +29,7 @@ import { outerEntries, Replication } from './replication';
 import { Verifier } from './verify';
 import { RouteIndex } from './route-index';
 import { RouteTable } from './routes';
+import { SlotPorts } from './slot-ports';
 
 export interface BpfDataplaneOptions {
   readonly objectPath: string;
@@ -49,6 +50,8 @@ export interface BpfDataplaneOptions {
 
 /** Routes for ranges of groups and sources; what a longer range takes over from a shorter one counts too. */
 const RANGE_LIMIT = 4096;
+/** Slots of all replication groups that have VLANs in them, those that rest included. */
+const VLAN_SLOT_LIMIT = 131_072;
 
 interface Parts {
   readonly forwarder: Forwarder;
@@ -109,6 +112,7 @@ export class BpfDataplane implements LocalDataplane {
       slots: this.#slots,
       limit: options.routeLimit,
       tcPorts: ports.inTcMode,
+      vlanPorts: ports.vlans,
       onInstalled: (entry) => this.#handover.installed(entry),
       onRemoved: (entry) => this.#handover.removed(entry),
     });
@@ -301,13 +305,19 @@ function counterSlots(routes: number): number {
 
 async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise<Parts> {
   const { routeLimit, groupLimit, ports: portCount } = options;
-  const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit, portCount), ranges: RANGE_LIMIT };
+  const sizes = { routes: routeLimit, counters: counterSlots(routeLimit), groups: outerEntries(groupLimit, portCount), ranges: RANGE_LIMIT, vlanSlots: VLAN_SLOT_LIMIT };
   const forwarder = await loadForwarder(options.objectPath, sizes, options.policers, pins);
   const { object, abi, installedAbi, generation, isTakeover } = forwarder;
   const ports = new PortTable({
     abi,
     installedAbi,
-    maps: { ports: object.map('xm_ports'), fastPorts: object.map('xm_fast_ports'), vports: object.map('xm_vports'), records: object.map('xm_port_records') },
+    maps: {
+      ports: object.map('xm_ports'),
+      fastPorts: object.map('xm_fast_ports'),
+      vports: object.map('xm_vports'),
+      trunks: object.map('xm_trunks'),
+      records: object.map('xm_port_records'),
+    },
     xdp: object.program('xm_ingress'),
     tc: object.program('xm_tc_ingress'),
     devices: new PortDevices(installedAbi.undoBits, options.onTrouble),
@@ -321,6 +331,7 @@ async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise
     limit: groupLimit,
     ports: portCount,
     ifindexOf: (vport) => ports.ifindexOf(vport),
+    slotPorts: new SlotPorts(abi, object.map('xm_slot_ports'), ports.vlans),
     onGrowthFailed: options.onTrouble,
     onGrown: () => options.onRoom?.(),
   });

@@ -5,6 +5,7 @@ import { InstalledAbi } from './installed-abi';
 import { layoutOf } from './loader';
 import { parseLayout } from './layout-record';
 import { PinFolder } from './pin-folder';
+import { formatVlanName } from '../protocol/packet/vlan-name';
 import { PortDevices } from './port-device';
 import { readPorts } from './read-installed';
 
@@ -18,7 +19,7 @@ export async function detachAll(pins: PinFolder, onTrouble: (message: string) =>
     const devices = new PortDevices(abi.undoBits, onTrouble);
     for (const { record } of await readPorts(abi, (name) => current.openMap(name))) {
       await devices.giveBack(record, record.undo);
-      names.push(record.name);
+      names.push(formatVlanName({ parent: record.name, id: record.vlan }));
     }
   }
   await pins.clear();

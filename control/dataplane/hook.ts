@@ -19,7 +19,6 @@ const GONE_ALREADY = ['ENOLINK', 'ENODEV', 'EINVAL'];
 export interface HookPlace {
   readonly program: BpfProgram;
   readonly ifindex: number;
-  readonly vport: number;
   readonly pins: PinFolder;
 }
 
@@ -37,16 +36,16 @@ export interface Hook {
   repair(): Promise<HookRepair | undefined>;
 }
 
-export async function attachXdp({ program, ifindex, vport, pins }: HookPlace): Promise<Hook> {
+export async function attachXdp({ program, ifindex, pins }: HookPlace): Promise<Hook> {
   const attach = (now: BpfProgram): Promise<BpfLink> => BpfLink.attachXdp(now, ifindex, XDP_FLAGS_DRV_MODE);
-  return pinned(new LinkHook(await attach(program), { pin: pins.linkPath(String(vport)), program, attach }));
+  return pinned(new LinkHook(await attach(program), { pin: pins.linkPath(String(ifindex)), program, attach }));
 }
 
 export async function attachTc(place: HookPlace): Promise<Hook> {
-  const { program, ifindex, vport, pins } = place;
+  const { program, ifindex, pins } = place;
   const attach = (now: BpfProgram): Promise<BpfLink> => BpfLink.attach(now, ifindex, BPF_TCX_INGRESS);
   try {
-    return pinned(new LinkHook(await attach(program), { pin: pins.linkPath(`${vport}_tc`), program, attach }));
+    return pinned(new LinkHook(await attach(program), { pin: pins.linkPath(`${ifindex}_tc`), program, attach }));
   } catch (error) {
     if (!NO_TCX.includes(errorCode(error))) throw error;
     return attachFilter(place);
@@ -61,17 +60,17 @@ export async function attachFilter({ program, ifindex, pins }: HookPlace): Promi
 }
 
 /** What a controller before this one has attached; undefined when it is not there any more. `program` takes its place with replace(). */
-export async function findXdp({ program, ifindex, vport, pins }: HookPlace): Promise<Hook | undefined> {
+export async function findXdp({ program, ifindex, pins }: HookPlace): Promise<Hook | undefined> {
   const attach = (now: BpfProgram): Promise<BpfLink> => BpfLink.attachXdp(now, ifindex, XDP_FLAGS_DRV_MODE);
-  return findLink(ifindex, { pin: pins.linkPath(String(vport)), program, attach });
+  return findLink(ifindex, { pin: pins.linkPath(String(ifindex)), program, attach });
 }
 
 /** As findXdp(). */
-export async function findTc({ program, ifindex, vport, pins }: HookPlace): Promise<Hook | undefined> {
+export async function findTc({ program, ifindex, pins }: HookPlace): Promise<Hook | undefined> {
   const pin = pins.filterPath(ifindex);
   if (existsSync(pin)) return new FilterHook(ifindex, pin, program);
   const attach = (now: BpfProgram): Promise<BpfLink> => BpfLink.attach(now, ifindex, BPF_TCX_INGRESS);
-  return findLink(ifindex, { pin: pins.linkPath(`${vport}_tc`), program, attach });
+  return findLink(ifindex, { pin: pins.linkPath(`${ifindex}_tc`), program, attach });
 }
 
 interface LinkPlace {

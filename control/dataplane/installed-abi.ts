@@ -5,7 +5,7 @@
 import type { BtfLayout } from '#bindings';
 import type { VportId } from '../mrib/route';
 import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
-import type { InstalledRoute } from './abi';
+import type { InstalledRoute, SlotKey } from './abi';
 import { Layout, LITTLE_ENDIAN, mismatch } from './layout';
 
 /** Of a source prefix key: the set is matched whole. */
@@ -14,8 +14,11 @@ const SET_BITS = 32;
 export interface PortRecord {
   readonly vport: VportId;
   readonly ifindex: number;
+  /** 0: the untagged frames of the device. */
+  readonly vlan: number;
+  /** Of the device. */
   readonly name: string;
-  /** What to change back when it is no port any more, see UndoBits. */
+  /** What to change back of the device when it has no ports any more, see UndoBits. */
   readonly undo: number;
 }
 
@@ -23,28 +26,39 @@ export interface UndoBits {
   readonly allMulticast: number;
   readonly lro: number;
   readonly groHw: number;
+  readonly vlanStrip: number;
+  readonly vlanFilter: number;
+  readonly promiscuous: number;
 }
 
 /** As struct xm_route has it; the threshold is in a map of its own. */
 export interface ReadRoute extends Omit<InstalledRoute, 'ttlThreshold'> {
   readonly viaTc: boolean;
   readonly local: boolean;
+  readonly toVlans: boolean;
   readonly hasThreshold: boolean;
+}
+
+/** Whose copies these are. */
+export interface SlotOwner {
+  readonly key: SlotKey;
+  readonly vport: VportId;
 }
 
 export class InstalledAbi {
   readonly undoBits: UndoBits;
   readonly #portRecord: Layout;
   readonly #vport: Layout;
+  readonly #slotKey: Layout;
   readonly #routeKey: Layout;
   readonly #route: Layout;
   readonly #groupPrefix: Layout;
   readonly #sourcePrefix: Layout;
   readonly #bits: Readonly<Record<'counter' | 'iif' | 'group' | 'copies', number>>;
-  readonly #flags: Readonly<Record<'learn' | 'threshold' | 'tc' | 'local', number>>;
+  readonly #flags: Readonly<Record<'learn' | 'threshold' | 'tc' | 'local' | 'trunk', number>>;
   readonly #iifNone: number;
   /** Looked up once: there may be a hundred thousand routes. */
-  readonly #offsets: Readonly<Record<'source' | 'group' | 'flow' | 'out', number>>;
+  readonly #offsets: Readonly<Record<'source' | 'group' | 'flow' | 'out' | 'owningGroup' | 'device' | 'place', number>>;
 
   constructor(btf: BtfLayout) {
     const constant = (name: string): number => {
@@ -52,9 +66,17 @@ export class InstalledAbi {
       if (value === undefined) throw mismatch(`constant ${name} is missing`);
       return value;
     };
-    this.undoBits = { allMulticast: constant('XM_UNDO_ALLMULTI'), lro: constant('XM_UNDO_LRO'), groHw: constant('XM_UNDO_GRO_HW') };
+    this.undoBits = {
+      allMulticast: constant('XM_UNDO_ALLMULTI'),
+      lro: constant('XM_UNDO_LRO'),
+      groHw: constant('XM_UNDO_GRO_HW'),
+      vlanStrip: constant('XM_UNDO_VLAN_STRIP'),
+      vlanFilter: constant('XM_UNDO_VLAN_FILTER'),
+      promiscuous: constant('XM_UNDO_PROMISC'),
+    };
     this.#portRecord = new Layout(btf, 'xm_port_record');
     this.#vport = new Layout(btf, 'xm_vport');
+    this.#slotKey = new Layout(btf, 'xm_slot_key');
     this.#routeKey = new Layout(btf, 'xm_route_key');
     this.#route = new Layout(btf, 'xm_route');
     this.#groupPrefix = new Layout(btf, 'xm_group_prefix');
@@ -70,6 +92,7 @@ export class InstalledAbi {
       threshold: constant('XM_ROUTE_THRESHOLD'),
       tc: constant('XM_ROUTE_TC'),
       local: constant('XM_ROUTE_LOCAL'),
+      trunk: constant('XM_ROUTE_TRUNK'),
     };
     this.#iifNone = constant('XM_IIF_NONE');
     this.#offsets = {
@@ -77,12 +100,15 @@ export class InstalledAbi {
       group: this.#routeKey.member('group').offset,
       flow: this.#route.member('flow').offset,
       out: this.#route.member('out').offset,
+      owningGroup: this.#slotKey.member('group').offset,
+      device: this.#slotKey.member('ifindex').offset,
+      place: this.#slotKey.member('place').offset,
     };
   }
 
   /** A name that is too long for an interface is cut off: no interface has it. */
-  portRecord({ ifindex, name, undo }: Omit<PortRecord, 'vport'>): Uint8Array {
-    const bytes = this.#portRecord.write({ ifindex, undo });
+  portRecord({ ifindex, vlan, name, undo }: Omit<PortRecord, 'vport'>): Uint8Array {
+    const bytes = this.#portRecord.write({ ifindex, vlan, undo });
     const { offset, size } = this.#portRecord.member('name');
     bytes.set(Buffer.from(name).subarray(0, size - 1), offset);
     return bytes;
@@ -102,6 +128,7 @@ export class InstalledAbi {
     return {
       vport,
       ifindex: view.getUint32(at + this.#portRecord.member('ifindex').offset, LITTLE_ENDIAN),
+      vlan: view.getUint16(at + this.#portRecord.member('vlan').offset, LITTLE_ENDIAN),
       undo: view.getUint32(at + this.#portRecord.member('undo').offset, LITTLE_ENDIAN),
       name: name.subarray(0, Math.max(name.indexOf(0), 0)).toString(),
     };
@@ -141,7 +168,16 @@ export class InstalledAbi {
       hasThreshold: has(this.#flags.threshold),
       viaTc: has(this.#flags.tc),
       local: has(this.#flags.local),
+      toVlans: has(this.#flags.trunk),
     };
+  }
+
+  /** The `index`-th of many. */
+  readSlotOwner(keys: DataView, vports: DataView, index: number): SlotOwner {
+    const at = index * this.#slotKey.size;
+    const { owningGroup, device, place } = this.#offsets;
+    const key = { group: keys.getUint32(at + owningGroup, LITTLE_ENDIAN), ifindex: keys.getUint32(at + device, LITTLE_ENDIAN), place: keys.getUint32(at + place, LITTLE_ENDIAN) };
+    return { key, vport: vports.getUint32(index * Uint32Array.BYTES_PER_ELEMENT, LITTLE_ENDIAN) };
   }
 
   readGroupPrefix(key: Uint8Array): Ipv4Prefix {

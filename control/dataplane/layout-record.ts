@@ -11,6 +11,8 @@ export interface ForwarderSizes {
   readonly counters: number;
   readonly groups: number;
   readonly ranges: number;
+  /** Slots of groups with VLANs in them. */
+  readonly vlanSlots: number;
 }
 
 export interface LayoutRecord {
@@ -25,7 +27,7 @@ const BPF_MAP_TYPE_ARRAY = 2;
 /** Names of the ABI; everything else in the BTF is the kernel's or the compiler's. */
 const OURS = /^xm_/i;
 /** What the controller of this version can read of another one. */
-const READABLE_ABIS: readonly number[] = [5];
+const READABLE_ABIS: readonly number[] = [6];
 
 export function describeLayout(btf: BtfLayout, sizes: ForwarderSizes): string {
   const record: LayoutRecord = {

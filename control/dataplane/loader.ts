@@ -92,6 +92,8 @@ export function setSizes(object: BpfObject, abi: Abi, sizes: ForwarderSizes): vo
   object.setMaxEntries('xm_routes', sizes.routes);
   object.setMaxEntries('xm_route_thresholds', sizes.counters);
   object.setMaxEntries('xm_groups', sizes.groups);
+  // By slot, and by device.
+  object.setMaxEntries('xm_slot_ports', 2 * sizes.vlanSlots);
   object.setMaxEntries('xm_group_prefixes', sizes.ranges);
   object.setMaxEntries('xm_source_prefixes', sizes.ranges);
   object.setMaxEntries('xm_route_moved', sizes.counters);

@@ -2,7 +2,7 @@
  * From the maps of another layout, or other sizes, into new ones beside them: what is installed there is written here, then the ports
  * change over, then counts follow. Until the last step the old maps are whole, and what a crash leaves is either of the two.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { BpfMap } from '#bindings';
 import { errorText } from '../errors';
 import { nameOf, rangeKey, type VportId, type WantedRoute } from '../mrib/route';
@@ -20,7 +20,10 @@ import { PrefixRoutes, type PrefixMaps } from './prefix-routes';
 import { readInstalled, type Installed } from './read-installed';
 import { readSlots, type Replication } from './replication';
 import type { RouteTable } from './routes';
+import { ownersReader } from './slot-owners';
 
+/** Longer than a cycle of NAPI takes, on a busy machine too. */
+const UNDER_WAY_MS = 100;
 /** Routes in one piece. */
 const PIECE = 1024;
 /** As the words of a route in what was moved, see Handover. */
@@ -69,27 +72,28 @@ export async function migrate(from: Predecessor, parts: MigratingParts): Promise
   const open = (name: string): BpfMap => from.generation.openMap(name);
   const installed = await readInstalled(from.abi, open);
   for (const { record, known } of installed.ports) await ports.adopt(record, known);
-  const adopted = ports.attached().map(({ vport, name, ifindex }) => ({ vport, name, ifindex }));
-  const found = routesOf(installed, vportsOf(from.generation, ports), parts.abi);
+  const adopted = ports.attached();
+  const found = routesOf(installed, vportsOf(from.generation, installed, ports), parts.abi);
   await install(found.map(({ route }) => route), parts);
   await ports.replacePrograms();
-  // Nothing is counted in the old maps any more.
+  // Batches that were under way are counted in the old maps, until their devices have taken them.
+  await pause(UNDER_WAY_MS);
   await carryCounts(from, found, parts);
   return { ports: adopted, routes: [...routes.entries()].map(([, entry]) => entry.route) };
 }
 
 /** What an old group stands for. */
-function vportsOf(generation: Generation, ports: PortTable): (read: ReadRoute) => readonly VportId[] {
-  const vportOf = new Map(ports.attached().map(({ ifindex, vport }) => [ifindex, vport]));
+function vportsOf(generation: Generation, { slotOwners }: Installed, ports: PortTable): (read: ReadRoute) => readonly VportId[] {
+  const ownersOf = ownersReader(ports.attached(), slotOwners);
   const groups = generation.openGroups();
   const known = new Map<number, readonly VportId[]>();
-  return ({ group, copies }) => {
+  return ({ group, copies, toVlans }) => {
     if (copies === 0) return [];
     const before = known.get(group);
     if (before !== undefined) return before;
     const map = groups[group];
     const slots = map === undefined ? [] : readSlots(map).slice(0, copies);
-    const vports = slots.flatMap((ifindex) => (ifindex === undefined ? [] : (vportOf.get(ifindex) ?? [])));
+    const vports = ownersOf({ index: group, slots, toVlans }).filter((vport) => vport !== undefined);
     known.set(group, vports);
     return vports;
   };

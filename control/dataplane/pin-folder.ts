@@ -2,7 +2,7 @@
  * The folder on a bpffs that holds one daemon's pins: found or mounted, locked, left behind or removed at the end. The lock is what
  * refuses a second controller over the same data plane.
  *
- *     link_3, link_3_tc, filter_7    what keeps the programs attached to a port (by vport), or to a device (by ifindex)
+ *     link_7, link_7_tc, filter_7    what keeps the programs attached to a device (by ifindex)
  *     current → 2                    the generation in use: written last, by renaming, so that there is always a whole one
  *     2/xm_routes …                  maps and observers of a generation; 2/groups/17: replication groups by index
  */

@@ -1,16 +1,26 @@
 /**
- * What a port needs of its device beside programs, and what it must not have: every multicast frame let in, also while no controller
- * runs, and no receive offload that makes frames XDP does not get whole. Remembered is only what was changed, and changed back later.
+ * What ports need of their device beside programs, and what it must not do: every frame let in that may be theirs, also while no controller
+ * runs, and XDP given them whole and with their tags. Remembered is only what was changed, and changed back later.
  */
-import { setAllMulticast, setFeature } from '#bindings';
+import * as bindings from '#bindings';
 import { errorText } from '../errors';
 import type { UndoBits } from './installed-abi';
+
+/** By what there is on the device. */
+export interface DeviceNeeds {
+  readonly hasXdp: boolean;
+  readonly hasVlans: boolean;
+}
+
+/** Resolves, where it changes something, with whether that was not so before. */
+export type DeviceDriver = Pick<typeof bindings, 'queryFeature' | 'setAllMulticast' | 'setFeature' | 'setPromiscuous'>;
 
 interface Change {
   readonly name: string;
   readonly on: boolean;
   readonly bit: number;
   readonly make: (ifindex: number, on: boolean) => Promise<boolean>;
+  readonly isNeeded: (needs: DeviceNeeds) => boolean;
 }
 
 interface Device {
@@ -21,38 +31,57 @@ interface Device {
 /** Names as ethtool has them. */
 const LRO = 'rx-lro';
 const GRO_HW = 'rx-gro-hw';
+/** A tag that the hardware has taken off is not seen by XDP. */
+const VLAN_STRIP = 'rx-vlan-hw-parse';
+/** Frames of a VLAN that the kernel has no interface for may not be let in at all. */
+const VLAN_FILTER = 'rx-vlan-filter';
 
 export class PortDevices {
-  readonly #always: readonly Change[];
-  readonly #forXdp: readonly Change[];
+  readonly #changes: readonly Change[];
   readonly #onTrouble: (message: string) => void;
+  readonly #driver: DeviceDriver;
 
-  constructor(bits: UndoBits, onTrouble: (message: string) => void) {
-    const off = (name: string, bit: number): Change => ({ name, on: false, bit, make: (ifindex, on) => setFeature(ifindex, name, on) });
-    this.#always = [{ name: 'allmulti', on: true, bit: bits.allMulticast, make: setAllMulticast }];
-    this.#forXdp = [off(LRO, bits.lro), off(GRO_HW, bits.groHw)];
+  constructor(bits: UndoBits, onTrouble: (message: string) => void, driver: DeviceDriver = bindings) {
+    const { setAllMulticast, setFeature } = driver;
+    const off = (name: string, bit: number, isNeeded: Change['isNeeded']): Change => ({ name, on: false, bit, isNeeded, make: (ifindex, on) => setFeature(ifindex, name, on) });
+    const [forXdp, forVlans] = [({ hasXdp }: DeviceNeeds) => hasXdp, ({ hasVlans }: DeviceNeeds) => hasVlans];
+    this.#changes = [
+      { name: 'allmulti', on: true, bit: bits.allMulticast, isNeeded: () => true, make: setAllMulticast },
+      off(LRO, bits.lro, forXdp),
+      off(GRO_HW, bits.groHw, forXdp),
+      off(VLAN_STRIP, bits.vlanStrip, forXdp),
+      off(VLAN_FILTER, bits.vlanFilter, forVlans),
+      // Behind the filter, which it is for where that cannot be had.
+      { name: 'promisc', on: true, bit: bits.promiscuous, isNeeded: forVlans, make: (ifindex, on) => this.#setPromiscuous(ifindex, on) },
+    ];
     this.#onTrouble = onTrouble;
+    this.#driver = driver;
   }
 
   /** `undo`: what was changed before. Resolves with what is to be changed back at the end. What cannot be had is said, and does no harm. */
-  async prepare(device: Device, hasXdp: boolean, undo: number): Promise<number> {
+  async prepare(device: Device, needs: DeviceNeeds, undo: number): Promise<number> {
     let bits = undo;
-    for (const change of this.#always) bits = await this.#make(device, change, bits);
-    for (const change of this.#forXdp) bits = hasXdp ? await this.#make(device, change, bits) : await this.#undo(device, change, bits);
+    for (const change of this.#changes) bits = change.isNeeded(needs) ? await this.#make(device, change, bits) : await this.#undo(device, change, bits);
     return bits;
   }
 
-  /** As prepare(), of a device that was prepared before. Resolves with the bits of what somebody had changed since. */
-  async ensure(device: Device, hasXdp: boolean): Promise<number> {
+  /** As prepare(), but nothing is changed back. Resolves with the bits of what was not so before. */
+  async ensure(device: Device, needs: DeviceNeeds): Promise<number> {
     let bits = 0;
-    for (const change of hasXdp ? [...this.#always, ...this.#forXdp] : this.#always) bits = await this.#make(device, change, bits);
+    for (const change of this.#changes) if (change.isNeeded(needs)) bits = await this.#make(device, change, bits);
     return bits;
   }
 
-  /** The device is no port any more. */
+  /** Whether it goes on taking tags off, whatever it was told. */
+  async takesTagsOff({ ifindex }: Device): Promise<boolean> {
+    // A driver that refuses to be asked does as it pleases; a device that is gone shows when the programs are attached.
+    return this.#driver.queryFeature(ifindex, VLAN_STRIP).catch(() => true);
+  }
+
+  /** The device has no ports any more. */
   async giveBack(device: Device, undo: number): Promise<void> {
     let bits = undo;
-    for (const change of [...this.#always, ...this.#forXdp]) bits = await this.#undo(device, change, bits);
+    for (const change of this.#changes) bits = await this.#undo(device, change, bits);
   }
 
   async #make({ ifindex, name }: Device, change: Change, bits: number): Promise<number> {
@@ -69,5 +98,11 @@ export class PortDevices {
     // A device that is gone has nothing to be given back.
     await change.make(ifindex, !change.on).catch(() => undefined);
     return bits & ~change.bit;
+  }
+
+  /** On only where the filter has stayed. */
+  async #setPromiscuous(ifindex: number, on: boolean): Promise<boolean> {
+    const { queryFeature, setPromiscuous } = this.#driver;
+    return (!on || (await queryFeature(ifindex, VLAN_FILTER))) && setPromiscuous(ifindex, on);
   }
 }

@@ -11,6 +11,7 @@ export function isGone(error: unknown): boolean {
 }
 
 export function xdpError(spec: PortSpec, error: unknown): XmcastError {
+  if (error instanceof XmcastError) return error;
   const what = `attach XDP to ${spec.name} (native)`;
   if (isGone(error)) return goneError(what, error);
   if (['EBUSY', 'EEXIST'].includes(errorCode(error))) {
@@ -31,6 +32,19 @@ export function tcError(spec: PortSpec, error: unknown): XmcastError {
   return new XmcastError('XM_PORT_UNSUPPORTED', `${what}: ${errorText(error)}`, {
     hint: 'The kernel needs tcx (Linux 6.6) or CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS (clsact), and the daemon CAP_NET_ADMIN.',
     cause: error,
+  });
+}
+
+export function stripsTagsError({ name }: PortSpec): XmcastError {
+  return new XmcastError('XM_PORT_UNSUPPORTED', `attach XDP to ${name} (native): the device takes VLAN tags off before XDP has the frame, and keeps doing so`, {
+    hint: `See it with "ethtool -k ${name}" (rx-vlan-offload); set the mode of the interface and its VLANs to auto or tc.`,
+  });
+}
+
+export function vlanTakenError({ name, vlan = 0 }: PortSpec): XmcastError {
+  const what = vlan === 0 ? `the untagged frames of ${name}` : `VLAN ${vlan} of ${name}`;
+  return new XmcastError('XM_PORT_UNSUPPORTED', `take ${what}: another interface of the configuration stands for the same frames`, {
+    hint: 'Two names mean one VLAN: the kernel\'s interface of it, and "parent.id". Leave one of them out of interfaces[].',
   });
 }
 

@@ -25,6 +25,12 @@ export function planPort({ mode = 'auto', kind = '' }: Pick<PortSpec, 'mode' | '
   return reason === undefined ? { mode: 'xdp', reason: '', mayFallBack: true } : { mode: 'tc', reason, mayFallBack: false };
 }
 
+/** Of a device that several ports share: what one of them needs must hold for all. */
+export function planDevice(specs: readonly Pick<PortSpec, 'mode' | 'kind'>[]): PortPlan {
+  const mode = (['tc', 'xdp'] as const).find((wanted) => specs.some((spec) => spec.mode === wanted)) ?? 'auto';
+  return planPort({ mode, kind: specs[0]?.kind ?? '' });
+}
+
 export function isSamePlan(a: PortPlan, b: PortPlan): boolean {
   return a.mode === b.mode && a.reason === b.reason && a.mayFallBack === b.mayFallBack;
 }

@@ -1,67 +1,56 @@
 /**
- * The interfaces the forwarder sits on: attaching its programs and detaching them, what they know of each port, and the socket that sends
- * the controller's own frames. Knows nothing of routes.
+ * The ports of the forwarder: which frames of which device are whose, what the programs and the next controller know of each, and what the
+ * controller sends by it. Ports that share a device share its programs. Knows nothing of routes.
  */
-import { PacketSocket } from '#bindings';
-import type { BpfMap, BpfProgram } from '#bindings';
-import { errorCode, type XmcastError } from '../errors';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { BpfMap } from '#bindings';
+import { errorCode } from '../errors';
 import type { VportId } from '../mrib/route';
+import { withTag } from '../protocol/packet/ethernet';
 import type { Abi } from './abi';
 import type { PortAttachment, PortSpec, RepairKind } from './api';
-import { attachTc, attachXdp, findTc, findXdp, type Hook, type HookPlace } from './hook';
+import { Device, type DeviceParts, type DeviceWish } from './device';
+import type { Hook } from './hook';
 import type { InstalledAbi, PortRecord } from './installed-abi';
 import { u32Key } from './keys';
-import type { PinFolder } from './pin-folder';
-import { isGone, noEthernetError, tcError, xdpError } from './port-errors';
-import type { PortDevices } from './port-device';
-import { isSamePlan, planPort, type PortPlan } from './port-mode';
+import { noEthernetError, vlanTakenError } from './port-errors';
+import { planDevice } from './port-mode';
 
 const MAC_BYTES = 6;
-
-/** undefined: in tc mode. */
-interface XdpPart {
-  readonly xdp: Hook | undefined;
-  readonly attachment: PortAttachment;
-}
-
-interface AttachedPort extends XdpPart {
-  readonly spec: PortSpec;
-  readonly tc: Hook;
-  readonly socket: PacketSocket;
-  /** What of the device is to be changed back. */
-  readonly undo: number;
-  /** From a controller before this one: what it is to be like is not known yet. */
-  readonly isAdopted: boolean;
-}
+/** Ports of one device in one piece: less than a millisecond. */
+const PIECE = 128;
 
 export interface PortMaps {
   readonly ports: BpfMap;
-  /** The same for low interface indexes, by index. */
+  /** The same for untagged ports of low interface indexes, by index. */
   readonly fastPorts: BpfMap;
   readonly vports: BpfMap;
+  /** Devices with VLANs. */
+  readonly trunks: BpfMap;
   /** For the next controller. */
   readonly records: BpfMap;
 }
 
-export interface PortTableParts {
+export interface PortTableParts extends DeviceParts {
   readonly abi: Abi;
   readonly installedAbi: InstalledAbi;
   readonly maps: PortMaps;
-  readonly devices: PortDevices;
-  readonly xdp: BpfProgram;
-  readonly tc: BpfProgram;
-  readonly pins: PinFolder;
 }
 
-/** inTcMode has changed. XDP leaves a port only when this has resolved. */
-type OnModeChanged = () => Promise<void>;
+/** inTcMode or vlans has changed. XDP leaves a device only when this has resolved. */
+type OnServiceChanged = () => Promise<void>;
 
 export class PortTable {
   readonly #parts: PortTableParts;
-  readonly #attached = new Map<VportId, AttachedPort>();
+  readonly #attached = new Map<VportId, PortSpec>();
+  /** From a controller before this one: what they are to be like is not known yet. */
+  readonly #unclaimed = new Set<VportId>();
+  /** By ifindex. */
+  readonly #devices = new Map<number, Device>();
+  /** By ifindex: what is being done to the device, and to its ports. */
+  readonly #turns = new Map<number, Promise<unknown>>();
   readonly #inTcMode = new Set<VportId>();
-  /** What is under way of a port: one thing at a time. */
-  readonly #turns = new Map<VportId, Promise<unknown>>();
+  readonly #vlans = new Set<VportId>();
 
   constructor(parts: PortTableParts) {
     this.#parts = parts;
@@ -69,7 +58,7 @@ export class PortTable {
 
   /** undefined while the port has no device. */
   ifindexOf(vport: VportId): number | undefined {
-    return this.#attached.get(vport)?.spec.ifindex;
+    return this.#attached.get(vport)?.ifindex;
   }
 
   /** Ports that XDP cannot send to. */
@@ -77,121 +66,87 @@ export class PortTable {
     return this.#inTcMode;
   }
 
-  /** Ports as they are attached now, by vport. */
+  /** Ports whose copies leave tagged. One that has no device stays what it was. */
+  get vlans(): ReadonlySet<VportId> {
+    return this.#vlans;
+  }
+
+  /** Ports as they are attached now. */
   attached(): readonly PortSpec[] {
-    return [...this.#attached.values()].map(({ spec }) => spec);
+    return [...this.#attached.values()];
+  }
+
+  /** Devices that have ports, by ifindex. */
+  devices(): readonly number[] {
+    return [...this.#devices.keys()];
   }
 
   /**
-   * A port that a controller before this one has left attached: it is taken as it is, its programs are replaced later. False when it is
-   * not there any more.
+   * A port that a controller before this one has left attached: it is taken as it is, the programs of its device are replaced later. False
+   * when they are not there any more.
    */
-  async adopt(record: PortRecord, known: Pick<PortSpec, 'macAddress' | 'mtu' | 'ttlThreshold'>): Promise<boolean> {
-    const { vport, ifindex, name, undo } = record;
-    const spec: PortSpec = { vport, name, ifindex, ...known };
-    const [xdp, tc] = [await findXdp(this.#place(spec, this.#parts.xdp)), await findTc(this.#place(spec, this.#parts.tc))];
-    if (tc === undefined) {
-      await xdp?.detach();
-      await this.#parts.devices.giveBack(spec, undo);
+  async adopt({ vport, ifindex, vlan, name, undo }: PortRecord, known: Pick<PortSpec, 'macAddress' | 'mtu' | 'ttlThreshold'>): Promise<boolean> {
+    const spec: PortSpec = { vport, name, ifindex, vlan, ...known };
+    const device = this.#devices.get(ifindex) ?? (await Device.adopt(this.#parts, spec, undo));
+    if (device === undefined) {
       this.#forget(spec);
       return false;
     }
-    const attachment: PortAttachment = { mode: xdp === undefined ? 'tc' : 'xdp', reason: '', isFallback: false };
-    const socket = new PacketSocket({ ifindex, protocol: 0 });
-    this.#attached.set(vport, { spec, xdp, tc, socket, attachment, undo, isAdopted: true });
-    if (xdp === undefined) this.#inTcMode.add(vport);
-    this.#describe(spec, xdp !== undefined);
-    this.#record(spec, undo);
+    device.owe(undo);
+    this.#devices.set(ifindex, device);
+    this.#attached.set(vport, spec);
+    this.#unclaimed.add(vport);
+    put(this.#vlans, vport, vlan !== 0);
+    put(this.#inTcMode, vport, !device.hasXdp);
+    this.#describe(spec, device.hasXdp);
+    this.#record(spec, device.undo);
     return true;
   }
 
-  /** Ports that were adopted run the programs of this controller from now on. */
+  /** Devices that were adopted run the programs of this controller from now on. */
   async replacePrograms(): Promise<void> {
-    await Promise.all([...this.#attached.values()].map((port) => this.#replacePrograms(port)));
+    await Promise.all([...this.#devices].map(([ifindex, device]) => this.#replacePrograms(ifindex, device)));
   }
 
-  async #replacePrograms({ spec, tc, xdp }: AttachedPort): Promise<void> {
+  async #replacePrograms(ifindex: number, device: Device): Promise<void> {
     try {
-      // tc first: what XDP leaves to it must not go astray.
-      await tc.replace(this.#parts.tc);
-      await xdp?.replace(this.#parts.xdp);
+      await device.replacePrograms();
     } catch {
-      // Its device has just gone, or somebody has detached it: attached anew when its turn comes.
-      await this.remove(spec.vport);
+      // Its device has just gone, or somebody has detached it: attached anew when the turn of its ports comes.
+      for (const { vport } of this.#portsOn(ifindex)) await this.remove(vport);
     }
   }
 
-  /** `moved`: the port sits on another device than before; replication slots must then be written again. */
-  set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
-    return this.#inTurn(spec.vport, () => this.#set(spec, onModeChanged));
-  }
-
-  remove(vport: VportId): Promise<void> {
-    return this.#inTurn(vport, () => this.#remove(vport));
-  }
-
-  /** Puts right what somebody else has changed of a port. Resolves with the kinds of it; rejects with XmcastError when that cannot be. */
-  repair(vport: VportId): Promise<readonly RepairKind[]> {
-    return this.#inTurn(vport, () => this.#repair(vport));
-  }
-
-  async #inTurn<Result>(vport: VportId, work: () => Promise<Result>): Promise<Result> {
-    const before = this.#turns.get(vport);
-    // What became of it is told to who asked for it.
-    const turn = (before ?? Promise.resolve()).catch(() => undefined).then(work);
-    this.#turns.set(vport, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(vport) === turn) this.#turns.delete(vport);
-    }
-  }
-
-  async #repair(vport: VportId): Promise<readonly RepairKind[]> {
-    const port = this.#attached.get(vport);
-    if (port === undefined) return [];
-    const { spec, tc, xdp } = port;
-    const kinds: RepairKind[] = this.#describe(spec, xdp !== undefined) ? ['port'] : [];
-    if (this.#record(spec, port.undo)) kinds.push('port');
-    kinds.push(...(await repairHook(tc, (error) => tcError(spec, error))));
-    if (xdp !== undefined) kinds.push(...(await repairHook(xdp, (error) => xdpError(spec, error))));
-    return (await this.#repairDevice(port)) ? [...kinds, 'device'] : kinds;
-  }
-
-  async #repairDevice({ spec, xdp, undo }: AttachedPort): Promise<boolean> {
-    const changed = await this.#parts.devices.ensure(spec, xdp !== undefined);
-    if (changed === 0) return false;
-    const port = this.#attached.get(spec.vport);
-    if (port !== undefined) this.#attached.set(spec.vport, { ...port, undo: undo | changed });
-    this.#record(spec, undo | changed);
-    return true;
-  }
-
-  async #set(spec: PortSpec, onModeChanged: OnModeChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
+  /** `moved`: the port sits on another device or VLAN than before; replication slots must then be written again. */
+  async set(spec: PortSpec, onServiceChanged: OnServiceChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
     if (spec.macAddress.length !== MAC_BYTES) throw noEthernetError(spec);
     const before = this.#attached.get(spec.vport);
-    if (before?.spec.ifindex === spec.ifindex) return { moved: false, attachment: await this.#follow(before, spec, onModeChanged) };
-    await this.#remove(spec.vport);
-    return { moved: true, attachment: await this.#take(spec, onModeChanged) };
+    const moved = before === undefined || !isSameFrames(before, spec);
+    if (moved) await this.remove(spec.vport);
+    const attachment = await this.#inTurn(spec.ifindex, () => this.#settle(spec, onServiceChanged));
+    return { moved, attachment };
   }
 
-  async #remove(vport: VportId): Promise<void> {
-    const port = this.#attached.get(vport);
-    if (port === undefined) return;
-    this.#attached.delete(vport);
-    port.socket.close();
-    this.#forget(port.spec);
-    await port.xdp?.detach();
-    await port.tc.detach();
-    await this.#parts.devices.giveBack(port.spec, port.undo);
+  async remove(vport: VportId): Promise<void> {
+    const spec = this.#attached.get(vport);
+    if (spec !== undefined) await this.#inTurn(spec.ifindex, () => this.#leave(spec));
+  }
+
+  /**
+   * Puts right what somebody else has changed of a device and its ports. Resolves with the kinds of it; rejects with XmcastError when that
+   * cannot be.
+   */
+  repair(ifindex: number): Promise<readonly RepairKind[]> {
+    return this.#inTurn(ifindex, () => this.#repair(ifindex));
   }
 
   /** The errno name when the frame was refused. */
   transmit(vport: VportId, frame: Uint8Array): string | undefined {
-    const port = this.#attached.get(vport);
-    if (port === undefined) return 'ENODEV';
+    const spec = this.#attached.get(vport);
+    const device = spec && this.#devices.get(spec.ifindex);
+    if (spec === undefined || device === undefined) return 'ENODEV';
     try {
-      port.socket.send(frame);
+      device.socket.send(spec.vlan ? withTag(frame, spec.vlan) : frame);
       return undefined;
     } catch (error) {
       return errorCode(error) || 'EIO';
@@ -204,141 +159,163 @@ export class PortTable {
 
   /** Everything stays attached; this process holds nothing of it any more. */
   release(): void {
-    for (const { socket, xdp, tc } of this.#attached.values()) {
-      socket.close();
-      xdp?.release();
-      tc.release();
-    }
+    for (const device of this.#devices.values()) device.release();
+    this.#devices.clear();
     this.#attached.clear();
   }
 
-  async #take(spec: PortSpec, onModeChanged: OnModeChanged): Promise<PortAttachment> {
-    const plan = planPort(spec);
-    // Maps before programs: a program must never run over a port that is not in them.
-    this.#describe(spec, plan.mode === 'xdp');
-    this.#record(spec, 0);
+  /** One after the other for each device: its ports are set each for itself. */
+  #inTurn<Result>(ifindex: number, work: () => Promise<Result>): Promise<Result> {
+    const turn = (this.#turns.get(ifindex) ?? Promise.resolve()).then(work, work);
+    this.#turns.set(ifindex, turn);
+    const done = (): void => {
+      if (this.#turns.get(ifindex) === turn) this.#turns.delete(ifindex);
+    };
+    void turn.then(done, done);
+    return turn;
+  }
+
+  async #settle(spec: PortSpec, onServiceChanged: OnServiceChanged): Promise<PortAttachment> {
+    const { vport, ifindex, vlan = 0 } = spec;
+    const others = this.#portsOn(ifindex).filter((other) => other.vport !== vport);
+    if (others.some((other) => isSameFrames(other, spec))) throw vlanTakenError(spec);
+    // Before it has a device: no copy for a VLAN may leave by a route that knows of none.
+    if (put(this.#vlans, vport, vlan !== 0)) await onServiceChanged();
     try {
-      const port = await this.#attach(spec, plan);
-      this.#attached.set(spec.vport, port);
-      await this.#settle(port, onModeChanged);
-      return port.attachment;
+      this.#unclaimed.delete(vport);
+      const wish = this.#wishOf(spec, [...others, spec]);
+      const present = this.#devices.get(ifindex);
+      const undo = present?.undo ?? 0;
+      // Maps before programs: a program must never run over a port that is not in them.
+      this.#describe(spec, present?.hasXdp ?? wish.plan.mode === 'xdp');
+      this.#record(spec, undo);
+      const { device, leaving } = await this.#followDevice(wish);
+      this.#attached.set(vport, spec);
+      this.#recordUndo(device, ifindex, undo);
+      await this.#tellRoutes(spec, onServiceChanged);
+      await leaving?.detach();
+      const { undo: owed } = device;
+      await device.settle();
+      this.#recordUndo(device, ifindex, owed);
+      return device.attachment;
     } catch (error) {
-      if (this.#attached.has(spec.vport)) await this.#remove(spec.vport);
-      else this.#forget(spec);
+      await this.#leave(spec);
       throw error;
     }
   }
 
-  /** The port stays on its device. */
-  async #follow(before: AttachedPort, spec: PortSpec, onModeChanged: OnModeChanged): Promise<PortAttachment> {
-    const plan = planPort(spec);
-    this.#describe(spec, before.xdp !== undefined);
-    this.#attached.set(spec.vport, { ...before, spec });
-    // What a driver refuses with one MTU it may take with another.
-    const mayDiffer = before.attachment.isFallback && before.spec.mtu !== spec.mtu;
-    if (isSamePlan(plan, planPort(before.spec)) && !mayDiffer && !before.isAdopted) return before.attachment;
-    try {
-      const port = { ...before, spec, isAdopted: false, ...(await this.#xdpPart(spec, plan, before.xdp)) };
-      this.#attached.set(spec.vport, port);
-      await this.#settle(port, onModeChanged);
-      if (before.xdp !== port.xdp) await before.xdp?.detach();
-      return port.attachment;
-    } catch (error) {
-      await this.#remove(spec.vport);
-      throw error;
+  /** `leaving`: XDP, when it is to go. */
+  async #followDevice(wish: DeviceWish): Promise<{ readonly device: Device; readonly leaving: Hook | undefined }> {
+    const { ifindex } = wish.spec;
+    const present = this.#devices.get(ifindex);
+    if (present !== undefined) return { device: present, leaving: await present.follow(wish) };
+    const device = await Device.attach(this.#parts, wish);
+    this.#devices.set(ifindex, device);
+    return { device, leaving: undefined };
+  }
+
+  /** `specs`: of all ports of the device. */
+  #wishOf(spec: PortSpec, specs: readonly PortSpec[]): DeviceWish {
+    const plan = planDevice(specs.filter(({ vport }) => !this.#unclaimed.has(vport)));
+    return { spec, plan, hasVlans: specs.some(({ vlan = 0 }) => vlan !== 0) };
+  }
+
+  /** How the ports of a device are served now, after this one was set. */
+  async #tellRoutes(spec: PortSpec, onServiceChanged: OnServiceChanged): Promise<void> {
+    const { ifindex } = spec;
+    const hasXdp = this.#devices.get(ifindex)?.hasXdp === true;
+    const changed = this.#portsOn(ifindex).filter(({ vport }) => put(this.#inTcMode, vport, !hasXdp));
+    if (changed.length > 0) await onServiceChanged();
+    for (const port of new Set([...changed, spec])) this.#describe(port, hasXdp);
+  }
+
+  async #repair(ifindex: number): Promise<readonly RepairKind[]> {
+    const device = this.#devices.get(ifindex);
+    if (device === undefined) return [];
+    const kinds: RepairKind[] = [];
+    const { undo } = device;
+    for (const [i, port] of this.#portsOn(ifindex).entries()) {
+      if (this.#describe(port, device.hasXdp)) kinds.push('port');
+      if (this.#record(port, undo)) kinds.push('port');
+      if (i % PIECE === PIECE - 1) await nextTurn();
     }
+    kinds.push(...(await device.repair()));
+    this.#recordUndo(device, ifindex, undo);
+    return kinds;
   }
 
-  /** tc first: what XDP leaves to it must not go astray. */
-  async #attach(spec: PortSpec, plan: PortPlan): Promise<AttachedPort> {
-    const socket = new PacketSocket({ ifindex: spec.ifindex, protocol: 0 });
-    let tc: Hook | undefined;
-    try {
-      tc = await this.#attachTc(spec);
-      return { spec, socket, tc, undo: 0, isAdopted: false, ...(await this.#xdpPart(spec, plan, undefined)) };
-    } catch (error) {
-      socket.close();
-      await tc?.detach();
-      throw error;
-    }
+  /** The last port of a device takes the programs along. */
+  async #leave(spec: PortSpec): Promise<void> {
+    const { vport, ifindex } = spec;
+    this.#attached.delete(vport);
+    this.#unclaimed.delete(vport);
+    this.#forget(spec);
+    if (this.#portsOn(ifindex).length > 0) return;
+    const device = this.#devices.get(ifindex);
+    this.#devices.delete(ifindex);
+    this.#parts.maps.trunks.delete(u32Key(ifindex));
+    await device?.detach();
   }
 
-  async #attachTc(spec: PortSpec): Promise<Hook> {
-    try {
-      return await attachTc(this.#place(spec, this.#parts.tc));
-    } catch (error) {
-      throw tcError(spec, error);
-    }
+  #portsOn(ifindex: number): readonly PortSpec[] {
+    return [...this.#attached.values()].filter((spec) => spec.ifindex === ifindex);
   }
 
-  async #xdpPart(spec: PortSpec, { mode, reason, mayFallBack }: PortPlan, present: Hook | undefined): Promise<XdpPart> {
-    const attachment = { mode, reason, isFallback: false };
-    if (mode === 'tc') return { xdp: undefined, attachment };
-    if (present !== undefined) return { xdp: present, attachment };
-    try {
-      return { xdp: await attachXdp(this.#place(spec, this.#parts.xdp)), attachment };
-    } catch (error) {
-      const refusal = xdpError(spec, error);
-      if (!mayFallBack || isGone(error)) throw refusal;
-      return { xdp: undefined, attachment: { mode: 'tc', reason: refusal.message, isFallback: true } };
-    }
-  }
-
-  #place({ ifindex, vport }: PortSpec, program: BpfProgram): HookPlace {
-    return { program, ifindex, vport, pins: this.#parts.pins };
-  }
-
-  /** The programs, the routes and the device know how the port is served now. */
-  async #settle(port: AttachedPort, onModeChanged: OnModeChanged): Promise<void> {
-    const { spec, xdp } = port;
-    const { vport } = spec;
-    const undo = await this.#parts.devices.prepare(spec, xdp !== undefined, port.undo);
-    this.#attached.set(vport, { ...port, undo });
-    this.#record(spec, undo);
-    const wasTc = this.#inTcMode.has(vport);
-    if (xdp === undefined) this.#inTcMode.add(vport);
-    else this.#inTcMode.delete(vport);
-    if (wasTc !== this.#inTcMode.has(vport)) await onModeChanged();
-    this.#describe(spec, xdp !== undefined);
-  }
-
-  /** From now on this device is that vport to the programs. Returns whether it was not so before. */
+  /** From now on these frames are that vport's to the programs. Returns whether it was not so before. */
   #describe(spec: PortSpec, hasXdp: boolean): boolean {
     const { abi, maps } = this.#parts;
-    const { vport, ifindex } = spec;
+    const { vport, ifindex, vlan = 0 } = spec;
     const port = abi.port({ ...spec, hasXdp });
-    const changes = [put(maps.vports, u32Key(vport), abi.vport(spec)), put(maps.ports, abi.portKey(ifindex), port)];
-    if (ifindex < abi.fastPorts) changes.push(put(maps.fastPorts, u32Key(ifindex), port));
+    const changes = [vlan !== 0 && this.#describeTrunk(ifindex)];
+    changes.push(write(maps.vports, u32Key(vport), abi.vport(spec)), write(maps.ports, abi.portKey(ifindex, vlan), port));
+    if (vlan === 0 && ifindex < abi.fastPorts) changes.push(write(maps.fastPorts, u32Key(ifindex), port));
     return changes.includes(true);
   }
 
-  /** For the next controller: whose number this is, and what it has to change back. */
-  #record({ vport, ifindex, name }: Pick<PortSpec, 'vport' | 'ifindex' | 'name'>, undo: number): boolean {
-    const { installedAbi, maps } = this.#parts;
-    return put(maps.records, u32Key(vport), installedAbi.portRecord({ ifindex, name, undo }));
+  /** Once: copies may be counted there. */
+  #describeTrunk(ifindex: number): boolean {
+    const { trunks } = this.#parts.maps;
+    if (trunks.lookup(u32Key(ifindex)) !== undefined) return false;
+    trunks.update(u32Key(ifindex), new Uint8Array(trunks.valueBytes));
+    return true;
   }
 
-  #forget({ vport, ifindex }: PortSpec): void {
+  /** For the next controller: whose number this is, and what it has to change back. Returns whether that was not known before. */
+  #record({ vport, ifindex, vlan = 0, name }: Pick<PortSpec, 'vport' | 'ifindex' | 'vlan' | 'name'>, undo: number): boolean {
+    const { installedAbi, maps } = this.#parts;
+    return write(maps.records, u32Key(vport), installedAbi.portRecord({ ifindex, vlan, name, undo }));
+  }
+
+  /** With every port of the device, whichever goes last. `before`: what they have on record. */
+  #recordUndo({ undo }: Device, ifindex: number, before: number): void {
+    if (undo === before) return;
+    for (const port of this.#portsOn(ifindex)) this.#record(port, undo);
+  }
+
+  #forget({ vport, ifindex, vlan = 0 }: PortSpec): void {
     const { abi, maps } = this.#parts;
     this.#record({ vport, ifindex: 0, name: '' }, 0);
-    maps.ports.delete(abi.portKey(ifindex));
-    if (ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
+    maps.ports.delete(abi.portKey(ifindex, vlan));
+    if (vlan === 0 && ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
   }
 }
 
-/** Writes what is not so already. Returns whether it was not. */
-function put(map: BpfMap, key: Uint8Array, value: Uint8Array): boolean {
+function isSameFrames(a: PortSpec, b: PortSpec): boolean {
+  return a.ifindex === b.ifindex && (a.vlan ?? 0) === (b.vlan ?? 0);
+}
+
+/** Whether the set is another one for it. */
+function put(set: Set<VportId>, vport: VportId, isIn: boolean): boolean {
+  if (set.has(vport) === isIn) return false;
+  if (isIn) set.add(vport);
+  else set.delete(vport);
+  return true;
+}
+
+/** What is not so already. Returns whether it was not. */
+function write(map: BpfMap, key: Uint8Array, value: Uint8Array): boolean {
   const found = map.lookup(key);
   if (found !== undefined && Buffer.compare(found, value) === 0) return false;
   map.update(key, value);
   return true;
-}
-
-async function repairHook(hook: Hook, refused: (error: unknown) => XmcastError): Promise<readonly RepairKind[]> {
-  try {
-    const repair = await hook.repair();
-    return repair === undefined ? [] : [repair];
-  } catch (error) {
-    throw refused(error);
-  }
 }

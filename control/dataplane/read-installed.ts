@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BpfMap } from '#bindings';
 import type { RouteKey } from '../mrib/route';
 import type { PortSpec } from './api';
-import type { InstalledAbi, PortRecord, ReadRoute } from './installed-abi';
+import type { InstalledAbi, PortRecord, ReadRoute, SlotOwner } from './installed-abi';
 import { readU32, u32Key } from './keys';
 import type { InstalledGroup, InstalledSource } from './prefix-routes';
 
@@ -32,6 +32,8 @@ export interface Installed {
   /** Keys and values of the routes as the kernel has them, in their order. */
   readonly keyWords: BigUint64Array;
   readonly valueWords: BigUint64Array;
+  /** Of groups with VLANs in them. */
+  readonly slotOwners: readonly SlotOwner[];
   readonly rangeGroups: readonly InstalledGroup[];
   readonly rangeSources: readonly InstalledSource[];
   readonly readRange: (value: Uint8Array) => Omit<InstalledEntry, 'key'>;
@@ -49,6 +51,7 @@ export async function readInstalled(abi: InstalledAbi, open: OpenMap): Promise<I
   return {
     ports: await readPorts(abi, open),
     ...(await readRoutes(abi, open('xm_routes'), thresholdOf)),
+    slotOwners: await readSlotOwners(abi, open('xm_slot_ports')),
     rangeGroups: groups.map(({ key, value }) => ({ group: abi.readGroupPrefix(key), set: readU32(value, 0) })),
     rangeSources: sources.map(({ key, value }) => ({ ...abi.readSourcePrefix(key), value })),
     readRange: (value) => {
@@ -81,6 +84,17 @@ async function readRoutes(
     if (i % PIECE === PIECE - 1) await nextTurn();
   }
   return { routes, keyWords: wordsOf(keys), valueWords: wordsOf(values) };
+}
+
+async function readSlotOwners(abi: InstalledAbi, map: BpfMap): Promise<readonly SlotOwner[]> {
+  const { keys, values, count } = await map.lookupBatch();
+  const [keyView, valueView] = [viewOf(keys), viewOf(values)];
+  const owners: SlotOwner[] = [];
+  for (let i = 0; i < count; i++) {
+    owners.push(abi.readSlotOwner(keyView, valueView, i));
+    if (i % PIECE === PIECE - 1) await nextTurn();
+  }
+  return owners;
 }
 
 /** Of a small map. */

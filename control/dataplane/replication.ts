@@ -10,6 +10,8 @@ import { errorText } from '../errors';
 import type { VportId } from '../mrib/route';
 import { GroupPool, sizeClasses, type Group, type Shortage } from './group-pool';
 import { readU32, u32Key, u32Keys } from './keys';
+import type { SlotOwner } from './installed-abi';
+import type { FilledSlot, SlotPorts } from './slot-ports';
 
 const BPF_MAP_TYPE_DEVMAP = 14;
 /** struct bpf_devmap_val: ifindex, program descriptor. */
@@ -34,6 +36,7 @@ export interface ReplicationOptions {
   readonly ports: number;
   /** undefined while the port has no device. */
   readonly ifindexOf: (vport: VportId) => number | undefined;
+  readonly slotPorts: SlotPorts;
   readonly onGrowthFailed: (message: string) => void;
   /** There are more groups than before: what was refused may be tried again. */
   readonly onGrown: () => void;
@@ -108,6 +111,11 @@ export class Replication {
     return this.#room() === 0;
   }
 
+  /** Whose the slots are, before any group is adopted. */
+  adoptOwners(owners: readonly SlotOwner[]): void {
+    this.#options.slotPorts.adopt(owners);
+  }
+
   /** A group that routes have already: it goes on as it is, with the egress program of this controller. `vports`: by slot. */
   adopt(index: number, vports: readonly (VportId | undefined)[], users: number): Group {
     this.#write(index, vports);
@@ -120,19 +128,25 @@ export class Replication {
     for (let from = 0; from < indexes.length; from += MADE_AT_ONCE) {
       const some = indexes.slice(from, from + MADE_AT_ONCE);
       await Promise.all(some.map((index) => this.#maps[index]?.deleteBatch(u32Keys(range(this.#slots(index))), this.#slots(index))));
-      for (const index of some) this.pool.add(this.#slots(index), [index]);
+      for (const index of some) {
+        this.#options.slotPorts.clear(index);
+        this.pool.add(this.#slots(index), [index]);
+      }
     }
     if (this.#room() === 0) this.pool.complete();
   }
 
   /** Puts right what somebody else has changed of this group. Resolves with whether there was anything. */
   async repair({ index, vports }: Group): Promise<boolean> {
-    const { outer, egress, ifindexOf } = this.#options;
+    const { outer, egress, ifindexOf, slotPorts } = this.#options;
     const map = this.#maps[index];
     if (map === undefined) return false;
     const id = outer.lookup(u32Key(index));
     const isInstalled = id !== undefined && readU32(id, 0) === map.info.id;
     if (!isInstalled) await outer.updateBatch(u32Key(index), u32Key(map.fd), 1);
+    const present = this.#present(vports);
+    const isTold = slotPorts.isTold(index, present);
+    if (!isTold) slotPorts.fill(index, present);
     const isRight = range(this.#slots(index)).every((slot) => {
       const vport = vports[slot];
       const wanted = vport === undefined ? undefined : ifindexOf(vport);
@@ -140,7 +154,7 @@ export class Replication {
       if (wanted === undefined || value === undefined) return wanted === value;
       return readU32(value, 0) === wanted && readU32(value, 1) === egress.id;
     });
-    if (isRight) return !isInstalled;
+    if (isRight) return !isInstalled || !isTold;
     this.#clear(index, this.#slots(index));
     this.#write(index, vports);
     return true;
@@ -209,18 +223,24 @@ export class Replication {
   #write(group: number, vports: readonly (VportId | undefined)[]): void {
     const map = this.#maps[group];
     if (map === undefined) return;
-    const present: { readonly slot: number; readonly ifindex: number }[] = [];
-    vports.forEach((vport, slot) => {
-      const ifindex = vport === undefined ? undefined : this.#options.ifindexOf(vport);
-      if (ifindex === undefined) map.delete(u32Key(slot));
-      else present.push({ slot, ifindex });
-    });
+    const present = this.#present(vports);
+    const filled = new Set(present.map(({ slot }) => slot));
+    for (const slot of range(vports.length)) if (!filled.has(slot)) map.delete(u32Key(slot));
+    this.#options.slotPorts.fill(group, present);
     const values = u32Keys(present.flatMap(({ ifindex }) => [ifindex, this.#options.egress.fd]));
     map.updateMany(u32Keys(present.map(({ slot }) => slot)), values, present.length);
   }
 
+  #present(vports: readonly (VportId | undefined)[]): readonly FilledSlot[] {
+    return vports.flatMap((vport, slot) => {
+      const ifindex = vport === undefined ? undefined : this.#options.ifindexOf(vport);
+      return vport === undefined || ifindex === undefined ? [] : [{ slot, vport, ifindex }];
+    });
+  }
+
   #clear(group: number, slots: number): void {
     this.#maps[group]?.deleteMany(u32Keys(range(slots)), slots);
+    this.#options.slotPorts.clear(group);
   }
 }
 

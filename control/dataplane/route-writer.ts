@@ -19,6 +19,8 @@ export interface WritableRoute {
   readonly group: number;
   /** Left to the tc program. */
   readonly viaTc: boolean;
+  /** Some outgoing ports are VLANs. */
+  readonly toVlans: boolean;
 }
 
 export interface RouteMaps {
@@ -148,7 +150,7 @@ export class RouteWriter {
   }
 }
 
-function installed({ route, counter, group, viaTc }: WritableRoute): InstalledRoute {
+function installed({ route, counter, group, viaTc, toVlans }: WritableRoute): InstalledRoute {
   return {
     counter,
     group,
@@ -158,6 +160,7 @@ function installed({ route, counter, group, viaTc }: WritableRoute): InstalledRo
     learn: route.source === 0 && !isRange(route),
     ttlThreshold: route.ttlThreshold ?? 0,
     viaTc,
+    toVlans,
     local: route.local === true,
   };
 }

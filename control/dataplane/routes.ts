@@ -22,8 +22,15 @@ export interface RouteEntry {
   readonly installedAtMs: number;
   /** Counts installations: of two routes that had the same counter one after the other, the later has the greater. */
   readonly serial: number;
+  readonly service: Service;
+}
+
+/** What its outgoing ports ask of the programs. */
+interface Service {
   /** Left to the tc program. */
   readonly viaTc: boolean;
+  /** Some of them are VLANs. */
+  readonly toVlans: boolean;
 }
 
 /** Routes in one piece of misplaced(). */
@@ -40,6 +47,8 @@ export interface RouteTableParts {
   readonly limit: number;
   /** Ports that XDP cannot send to: routes to them are left to the tc program. Changes as ports do. */
   readonly tcPorts: ReadonlySet<VportId>;
+  /** Ports that are VLANs. Changes as ports do. */
+  readonly vlanPorts: ReadonlySet<VportId>;
   /** A route that was not there before. */
   readonly onInstalled: (entry: RouteEntry) => void;
   /** A route has left the forwarder. */
@@ -53,7 +62,7 @@ interface Prepared {
   readonly before: RouteEntry | undefined;
   readonly counter: number;
   readonly group: Group | undefined;
-  readonly viaTc: boolean;
+  readonly service: Service;
 }
 
 export class RouteTable {
@@ -92,9 +101,9 @@ export class RouteTable {
   }
 
   /** It is in the kernel already. undefined when its counter is another route's, so that it cannot be one of ours. */
-  adopt(route: WantedRoute, { counter, group, viaTc }: Pick<RouteEntry, 'counter' | 'group' | 'viaTc'>, nowMs: number): RouteEntry | undefined {
+  adopt(route: WantedRoute, { counter, group, service }: Pick<RouteEntry, 'counter' | 'group' | 'service'>, nowMs: number): RouteEntry | undefined {
     if (this.#byCounter[counter] !== undefined) return undefined;
-    const entry: RouteEntry = { route, counter, group, installedAtMs: nowMs, serial: ++this.#serial, viaTc };
+    const entry: RouteEntry = { route, counter, group, installedAtMs: nowMs, serial: ++this.#serial, service };
     this.#entries.set(nameOf(route), entry);
     this.#byCounter[counter] = entry;
     return entry;
@@ -142,13 +151,13 @@ export class RouteTable {
   }
 
   /**
-   * Routes that another program has to serve since tcPorts has changed, in pieces: each to be applied before the next one is asked for, with
+   * Routes that have to be served otherwise since tcPorts or vlanPorts has changed, in pieces: each to be applied before the next one is asked for, with
    * other things in between.
    */
   *misplaced(): Iterable<readonly RouteChange[]> {
     let piece: RouteChange[] = [];
-    for (const { route, viaTc } of this.#entries.values()) {
-      if (viaTc === this.#needsTc(route)) continue;
+    for (const { route, service } of this.#entries.values()) {
+      if (this.#isServedAs(route, service)) continue;
       piece.push({ kind: 'set', route });
       if (piece.length < PIECE) continue;
       yield piece;
@@ -157,14 +166,20 @@ export class RouteTable {
     if (piece.length > 0) yield piece;
   }
 
-  #needsTc({ local, outgoing }: WantedRoute): boolean {
-    const { tcPorts } = this.#parts;
-    return local === true || (tcPorts.size > 0 && outgoing.some((vport) => tcPorts.has(vport)));
+  #serviceOf({ local, outgoing }: WantedRoute): Service {
+    const { tcPorts, vlanPorts } = this.#parts;
+    const toVlans = vlanPorts.size > 0 && outgoing.some((vport) => vlanPorts.has(vport));
+    return { viaTc: local === true || (tcPorts.size > 0 && outgoing.some((vport) => tcPorts.has(vport))), toVlans };
+  }
+
+  #isServedAs(route: WantedRoute, { viaTc, toVlans }: Service): boolean {
+    const needed = this.#serviceOf(route);
+    return viaTc === needed.viaTc && toVlans === needed.toVlans;
   }
 
   #holds(name: string, route: WantedRoute): boolean {
     const entry = this.#entries.get(name);
-    if (entry === undefined || !sameRoute(entry.route, route) || entry.viaTc !== this.#needsTc(route)) return false;
+    if (entry === undefined || !sameRoute(entry.route, route) || !this.#isServedAs(route, entry.service)) return false;
     // Not one that was adopted with a group that stands for no set.
     return entry.group === undefined || entry.group.key === route.outgoing.join();
   }
@@ -200,7 +215,7 @@ export class RouteTable {
     if (before === undefined && this.#entries.size + added >= limit) return `the route table is full (limits.routes is ${limit})`;
     const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs);
     if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
-    const prepared = { name, route, before, counter, viaTc: this.#needsTc(route) };
+    const prepared = { name, route, before, counter, service: this.#serviceOf(route) };
     if (route.outgoing.length === 0) return { ...prepared, group: undefined };
     const group = this.#acquire(route, nowMs);
     if (typeof group === 'object') return { ...prepared, group };
@@ -219,7 +234,7 @@ export class RouteTable {
     }
   }
 
-  #commit({ name, route, before, counter, group, viaTc }: Prepared, nowMs: number): void {
+  #commit({ name, route, before, counter, group, service }: Prepared, nowMs: number): void {
     const { slots, groups, onInstalled, onRemoved } = this.#parts;
     if (before?.group !== undefined) groups.release(before.group, nowMs);
     const isNew = before?.counter !== counter;
@@ -229,7 +244,7 @@ export class RouteTable {
       slots.release(before.counter, nowMs);
     }
     const { installedAtMs, serial } = before === undefined || isNew ? { installedAtMs: nowMs, serial: ++this.#serial } : before;
-    const entry: RouteEntry = { route, counter, group, installedAtMs, serial, viaTc };
+    const entry: RouteEntry = { route, counter, group, installedAtMs, serial, service };
     this.#touched?.add(name);
     this.#entries.set(name, entry);
     this.#byCounter[counter] = entry;
@@ -263,8 +278,8 @@ export class RouteTable {
   }
 }
 
-function writableOf({ route, counter, group, viaTc }: Pick<RouteEntry, 'route' | 'counter' | 'group' | 'viaTc'>): WritableRoute {
-  return { route, counter, group: group?.index ?? 0, viaTc };
+function writableOf({ route, counter, group, service }: Pick<RouteEntry, 'route' | 'counter' | 'group' | 'service'>): WritableRoute {
+  return { route, counter, group: group?.index ?? 0, viaTc: service.viaTc, toVlans: service.toVlans };
 }
 
 /** What was absorbed while nobody wanted it is no part of the flow: a first member finds its figures at zero. */

@@ -65,9 +65,9 @@ export class Verifier {
 
   async #ports(): Promise<void> {
     const { ports } = this.#parts;
-    for (const { vport } of ports.attached()) {
+    for (const ifindex of ports.devices()) {
       try {
-        for (const kind of await ports.repair(vport)) this.#note(kind, 1);
+        for (const kind of await ports.repair(ifindex)) this.#note(kind, 1);
       } catch (error) {
         this.#problems.push(errorText(error));
       }

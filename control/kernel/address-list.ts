@@ -12,6 +12,14 @@ export interface InterfaceAddress extends Ipv4Prefix {
   readonly peer: Ipv4 | undefined;
 }
 
+/** RT_SCOPE_UNIVERSE */
+const SCOPE_UNIVERSE = 0;
+
+/** One that a configuration gives. */
+export function configuredAddress({ address, length }: Ipv4Prefix): InterfaceAddress {
+  return { address, length, secondary: false, scope: SCOPE_UNIVERSE, peer: undefined };
+}
+
 /** Primary addresses first. Lists are replaced, never changed in place. */
 export type AddressList = readonly InterfaceAddress[];
 

@@ -7,10 +7,18 @@ import { addAddress, appendAddress, isSameAddressList, removeAddress, type Addre
 import type { AddressRecord } from './netlink/address';
 import { AF_UNSPEC, NLM_F_APPEND } from './netlink/constants';
 import type { KernelFact } from './netlink/decode';
-import type { LinkRecord } from './netlink/link';
+import type { KernelVlan, LinkRecord } from './netlink/link';
 import { RouteTable, type KernelRoute, type UnicastChoice } from './route-table';
 
 export type { KernelRoute } from './route-table';
+
+/** Where the frames of a VLAN are: on an interface that others may share. */
+export interface Trunk {
+  readonly ifindex: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly vlan: number;
+}
 
 /** One interface at one moment; never changed in place. */
 export interface LinkState {
@@ -25,8 +33,12 @@ export interface LinkState {
   readonly up: boolean;
   /** "veth", "vlan", "bridge" …; "" for hardware and loopback. */
   readonly kind: string;
+  /** What the kernel says of an interface of kind "vlan". */
+  readonly vlan?: KernelVlan;
   /** In kernel order, primary ones first. */
   readonly addresses: AddressList;
+  /** Set by VlanLinks: the interface is a VLAN. */
+  readonly trunk?: Trunk;
 }
 
 /**
@@ -212,6 +224,8 @@ function isSameLink(a: LinkState, b: LinkState): boolean {
     a.adminUp === b.adminUp &&
     a.up === b.up &&
     a.kind === b.kind &&
+    a.vlan?.ifindex === b.vlan?.ifindex &&
+    a.vlan?.id === b.vlan?.id &&
     isSameBytes(a.macAddress, b.macAddress)
   );
 }

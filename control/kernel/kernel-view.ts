@@ -67,7 +67,7 @@ const LONGEST_BACKOFF_MS = 60_000;
 const HARMLESS_CODES: ReadonlySet<string> = new Set(['EINTR', 'EAGAIN', 'EWOULDBLOCK']);
 
 /** Where a router hears of interfaces, addresses and unicast routes. */
-export type LinkSource = Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges' | 'close'>;
+export type LinkSource = Pick<KernelView, 'link' | 'linkByIndex' | 'lookupRoute' | 'onChanges' | 'close'>;
 
 export class KernelView {
   readonly #options: KernelViewOptions;

@@ -57,6 +57,10 @@ export class RemoteLinks implements LinkSource {
     return this.#table.link(name);
   }
 
+  linkByIndex(ifindex: number): LinkState | undefined {
+    return this.#table.linkByIndex(ifindex);
+  }
+
   lookupRoute(address: Ipv4): KernelRoute | undefined {
     return this.#table.lookupRoute(address);
   }

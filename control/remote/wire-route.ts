@@ -13,6 +13,7 @@ type WireRoute = xmcast.v1.DataplaneRoute.$Properties;
 /** PUNT_CLASSES begin at 1 on the wire. */
 const FIRST_PUNT_CLASS = 1;
 const MODES: readonly (PortMode | 'auto')[] = ['auto', 'xdp', 'tc'];
+const MAX_VLAN = 4094;
 const MAX_TTL = 255;
 const MAC_BYTES = 6;
 const MAX_NAME = 15;
@@ -103,21 +104,22 @@ export function isSameRoute(a: WantedRoute, b: WantedRoute): boolean {
 
 /** Of a port that was taken over not everything is known. */
 export function portMessage(port: Pick<PortSpec, 'vport' | 'name' | 'ifindex'> & Partial<PortSpec>): xmcast.v1.DataplanePort.$Properties {
-  const { vport, name, ifindex, macAddress = new Uint8Array(0), mtu = 0, ttlThreshold = 0, mode = 'auto', kind = '' } = port;
-  return { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode: MODES.indexOf(mode), kind };
+  const { vport, name, ifindex, macAddress = new Uint8Array(0), mtu = 0, ttlThreshold = 0, mode = 'auto', kind = '', vlan: vlanId = 0 } = port;
+  return { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode: MODES.indexOf(mode), kind, vlanId };
 }
 
 export function readPort(message: xmcast.v1.DataplanePort.$Properties, maxVport: VportId): PortSpec | string {
-  const { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode, kind } = message;
+  const { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode, kind, vlanId } = message;
   if (!isWithin(vport, 1, maxVport)) return `vport ${vport ?? 0} is not within 1 to ${maxVport}`;
   if (typeof name !== 'string' || name === '' || name.length > MAX_NAME) return `name: 1 to ${MAX_NAME} characters are allowed`;
   if (!isWithin(ifindex, 1, 0x7fffffff)) return `ifindex ${ifindex ?? 0} is none`;
   if (macAddress?.length !== MAC_BYTES) return `mac_address: ${MAC_BYTES} bytes are needed, not ${macAddress?.length ?? 0}`;
   if (!isWithin(mtu, 1, MAX_MTU)) return `mtu ${mtu ?? 0} is not within 1 to ${MAX_MTU}`;
   if (!isWithin(ttlThreshold ?? 0, 0, MAX_TTL)) return `ttl_threshold is above ${MAX_TTL}`;
+  if (!isWithin(vlanId ?? 0, 0, MAX_VLAN)) return `vlan_id is above ${MAX_VLAN}`;
   const known = MODES[mode ?? 0];
   if (known === undefined) return `mode ${mode} is unknown`;
-  const parts = { vport, name, ifindex, mtu, ttlThreshold: ttlThreshold ?? 0 };
+  const parts = { vport, name, ifindex, mtu, ttlThreshold: ttlThreshold ?? 0, vlan: vlanId ?? 0 };
   return { ...parts, macAddress: Uint8Array.from(macAddress), mode: known, kind: (kind ?? '').slice(0, MAX_NAME) };
 }
 

@@ -6,14 +6,19 @@ import type { InterfaceSettings } from '../config/settings';
 import type { VportId } from '../mrib/route';
 import type { Port } from './port';
 
+/** Numbers that the forwarder has for interfaces already. */
+export interface KnownNumbers {
+  readonly numbers: ReadonlyMap<string, VportId>;
+  readonly keyOf: (settings: InterfaceSettings) => string;
+}
+
 export class PortSet {
   readonly #make: (vport: VportId, settings: InterfaceSettings) => Port;
-  /** Numbers that the forwarder has for interfaces already, by name. */
-  readonly #known: ReadonlyMap<string, VportId>;
+  readonly #known: KnownNumbers;
   #all: readonly Port[] = [];
   #byVport: ReadonlyMap<VportId, Port> = new Map();
 
-  constructor(make: (vport: VportId, settings: InterfaceSettings) => Port, known: ReadonlyMap<string, VportId> = new Map()) {
+  constructor(make: (vport: VportId, settings: InterfaceSettings) => Port, known: KnownNumbers = { numbers: new Map(), keyOf: ({ name }) => name }) {
     this.#make = make;
     this.#known = known;
   }
@@ -31,16 +36,16 @@ export class PortSet {
   async configure(interfaces: readonly InterfaceSettings[]): Promise<void> {
     const before = new Map(this.#all.map((port) => [port.name, port]));
     const taken = new Set(this.#byVport.keys());
-    const free = freeNumbers(new Set([...taken, ...this.#known.values()]));
-    const numberFor = (name: string): VportId => {
-      const known = this.#known.get(name);
+    const free = freeNumbers(new Set([...taken, ...this.#known.numbers.values()]));
+    const numberFor = (entry: InterfaceSettings): VportId => {
+      const known = this.#known.numbers.get(this.#known.keyOf(entry));
       return known === undefined || taken.has(known) ? free.next().value : known;
     };
     const staying = (entry: InterfaceSettings): Port | undefined => {
       const port = before.get(entry.name);
       return port?.mayBecome(entry) === true ? port : undefined;
     };
-    this.#all = interfaces.map((entry) => staying(entry) ?? this.#make(numberFor(entry.name), entry));
+    this.#all = interfaces.map((entry) => staying(entry) ?? this.#make(numberFor(entry), entry));
     this.#byVport = new Map(this.#all.map((port) => [port.vport, port]));
     const gone = [...before.values()].filter((port) => this.#byVport.get(port.vport) !== port);
     await Promise.all(gone.map((port) => port.remove()));

@@ -9,6 +9,7 @@ import type { Dataplane, PortAttachment, PortSpec } from '../dataplane/api';
 import { XmcastError, errorText } from '../errors';
 import type { EventSink } from '../events';
 import type { LinkState } from '../kernel/interface-table';
+import { isSamePlace, placeOf } from '../kernel/vlan-links';
 import type { VportId } from '../mrib/route';
 import type { IgmpHostEffect, IgmpHostEvent, IgmpHostInterface } from '../protocol/igmp/host/api';
 import { createIgmpHostInterface } from '../protocol/igmp/host/interface';
@@ -198,7 +199,7 @@ export class Port {
   async #follow(): Promise<void> {
     const link = this.#link;
     // Another device under the same name is another link: what the hosts of the old one wanted is not what these want.
-    if (this.#attached?.ifindex !== link?.ifindex) this.#linkDown();
+    if (!isSamePlace(this.#attached, link)) this.#linkDown();
     try {
       if (link === undefined) await this.#deps.dataplane.removePort(this.vport);
       this.#attachment = link === undefined ? undefined : await this.#deps.dataplane.setPort(this.#spec(link));
@@ -220,15 +221,17 @@ export class Port {
   }
 
   #spec(link: LinkState): PortSpec {
+    const { name, ifindex, kind, vlan } = placeOf(link);
     return {
       vport: this.vport,
-      name: link.name,
-      ifindex: link.ifindex,
+      name,
+      ifindex,
+      vlan,
       macAddress: link.macAddress,
       mtu: link.mtu,
       ttlThreshold: this.#settings.ttlThreshold,
       mode: this.#settings.mode,
-      kind: link.kind,
+      kind,
     };
   }
 

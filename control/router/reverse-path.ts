@@ -6,6 +6,7 @@
  * Keeps tables of the interfaces as they are; whoever changes one of them calls changed().
  */
 import type { KernelRoute } from '../kernel/route-table';
+import { isInKernel } from '../kernel/vlan-links';
 import type { ReversePath } from '../mrib/reverse-path';
 import type { VportId } from '../mrib/route';
 import { prefixContains, type Ipv4, type Ipv4Prefix } from '../protocol/packet/address';
@@ -56,7 +57,7 @@ export class RouterReversePath implements ReversePath {
         if (prefix.length > 0) this.#connected.set(prefix, port);
       }
     }
-    this.#byIfindex = new Map(usable.flatMap((port) => (port.link === undefined ? [] : [[port.link.ifindex, port]])));
+    this.#byIfindex = new Map(usable.flatMap((port) => (port.link === undefined || !isInKernel(port.link) ? [] : [[port.link.ifindex, port]])));
     this.#byAddress = new Map(usable.flatMap((port) => port.addresses.map(({ address }) => [address, port] as const)));
     this.#upstreams = usable.flatMap(({ vport, settings: { upstream } }) => (upstream === undefined ? [] : [{ vport, ...upstream }]));
     const isScoped = this.#upstreams.some(({ vport, groups, sources }) => groups.length + sources.length + this.#boundariesOf(vport).length > 0);

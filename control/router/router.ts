@@ -3,7 +3,7 @@
  * arrives, on one event loop; decisions are made in protocol/ and mrib/, this file only carries them from one to the other.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Settings } from '../config/settings';
+import type { InterfaceSettings, Settings } from '../config/settings';
 import type { CounterSnapshot, Dataplane, Punt, RouteProblem } from '../dataplane/api';
 import { errorText, type XmcastError } from '../errors';
 import { EventLog, type EventSink } from '../events';
@@ -11,10 +11,12 @@ import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
 import type { KernelView } from '../kernel/kernel-view';
+import { placeOf, VlanLinks } from '../kernel/vlan-links';
 import { Mrib } from '../mrib/mrib';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
+import { formatVlanName } from '../protocol/packet/vlan-name';
 import { Background } from './background';
 import { ChangeFeed } from './change-feed';
 import { CounterPoll } from './counter-poll';
@@ -47,7 +49,7 @@ const GROUPS_AT_ONCE = 32;
 export interface RouterOptions {
   readonly settings: Settings;
   readonly dataplane: Dataplane;
-  readonly kernel: Pick<KernelView, 'link' | 'lookupRoute' | 'onChanges'>;
+  readonly kernel: Pick<KernelView, 'link' | 'linkByIndex' | 'lookupRoute' | 'onChanges'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Default: the log alone. */
@@ -73,6 +75,7 @@ export class Router {
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
+  readonly #links: VlanLinks;
   readonly #ports: PortSet;
   readonly #driver: DeadlineDriver;
   readonly #events: EventSink;
@@ -91,6 +94,7 @@ export class Router {
     const { settings, dataplane, kernel, clock, log } = options;
     this.#options = options;
     this.#settings = settings;
+    this.#links = new VlanLinks(kernel);
     this.budget = { limit: settings.limits.memberships, used: 0 };
     this.#events = options.events ?? new EventLog({ log, clock });
     const events = this.#events;
@@ -108,8 +112,8 @@ export class Router {
       onEffects: (port: Port, effects: readonly PortEffect[]) => this.#carryOut(port, effects),
       onChanged: () => this.#reversePathChanged(),
     };
-    const known = new Map(dataplane.takenOver?.ports.map(({ name, vport }) => [name, vport]));
-    this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), known);
+    const numbers = new Map(dataplane.takenOver?.ports.map(({ name, vlan: id = 0, vport }) => [formatVlanName({ parent: name, id }), vport]));
+    this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), { numbers, keyOf: (entry) => this.#placeName(entry) });
     this.path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
     this.mrib = new Mrib(mribSettings(settings), this.path);
     this.#reports = new UpstreamReports(this.mrib, this.path);
@@ -359,8 +363,16 @@ export class Router {
   }
 
   async #followLink(port: Port): Promise<void> {
-    const link = this.#options.kernel.link(port.name);
+    const link = this.#links.link(port.name, port.settings.addresses);
     if (link !== port.link) await port.setLink(link);
+  }
+
+  /** As formatVlanName(), whatever the configuration calls it. */
+  #placeName({ name, addresses }: InterfaceSettings): string {
+    const link = this.#links.link(name, addresses);
+    if (link === undefined) return name;
+    const place = placeOf(link);
+    return formatVlanName({ parent: place.name, id: place.vlan });
   }
 
   #reversePathChanged(): void {

@@ -189,6 +189,7 @@ export class RouterState implements StateSource {
     return {
       name: port.name,
       ifindex: link?.ifindex ?? 0,
+      trunk: link?.trunk,
       role: port.settings.upstream === undefined ? 'downstream' : 'upstream',
       ...condition(port),
       mode: port.attachment?.mode ?? 'none',

@@ -5,6 +5,7 @@ import { PUNT_CLASSES, type RouteCounters, type VportCounters } from '../../cont
 import { u32Key, u32Keys } from '../../control/dataplane/keys';
 import { setSizes } from '../../control/dataplane/loader';
 import { RouteIndex } from '../../control/dataplane/route-index';
+import { SlotPorts } from '../../control/dataplane/slot-ports';
 import { PrefixRoutes } from '../../control/dataplane/prefix-routes';
 import { bpfObjectPath } from '../../control/paths';
 import { ip } from './packet';
@@ -13,11 +14,15 @@ export const XDP = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const
 /** Verdicts of tc programs. */
 export const TC = { NEXT: -1, SHOT: 2 } as const;
 export const VPORT = 1;
+/** A VLAN of the loopback device. */
+export const VLAN_VPORT = 3;
+export const VLAN = 100;
 /** Of the source of every copy. */
 export const PORT_MAC = Uint8Array.of(2, 0, 0, 0, 1, 1);
+export const VLAN_MAC = Uint8Array.of(2, 0, 0, 0, 1, 2);
 const LOOPBACK_IFINDEX = 1;
 const DEVMAP = 14;
-const SIZES = { routes: 1024, counters: 1024, groups: 64, ranges: 64 };
+const SIZES = { routes: 1024, counters: 1024, groups: 64, ranges: 64, vlanSlots: 64 };
 
 export class Forwarder {
   readonly abi: Abi;
@@ -55,6 +60,22 @@ export class Forwarder {
     const port = { vport: VPORT, name: 'lo', ifindex: LOOPBACK_IFINDEX, macAddress: PORT_MAC, mtu, ttlThreshold };
     this.#object.map('xm_vports').update(u32Key(VPORT), this.abi.vport(port));
     this.#object.map('xm_fast_ports').update(u32Key(LOOPBACK_IFINDEX), this.abi.port({ ...port, hasXdp }));
+  }
+
+  /** The second port. 0: none. */
+  setVlan(vlan: number, { ttlThreshold = 1, mtu = 1500, hasXdp = true } = {}): void {
+    const port = { vport: VLAN_VPORT, name: 'lo', ifindex: LOOPBACK_IFINDEX, vlan, macAddress: VLAN_MAC, mtu, ttlThreshold };
+    this.#object.map('xm_vports').update(u32Key(VLAN_VPORT), this.abi.vport(port));
+    this.#object.map('xm_ports').update(this.abi.portKey(LOOPBACK_IFINDEX, vlan), this.abi.port({ ...port, hasXdp }));
+    const trunks = this.#object.map('xm_trunks');
+    trunks.update(u32Key(LOOPBACK_IFINDEX), new Uint8Array(trunks.valueBytes));
+  }
+
+  /** The slots are for these ports, all of them on the loopback device. */
+  fillTrunkGroup(group: number, vports: readonly number[]): void {
+    const ports = new SlotPorts(this.abi, this.#object.map('xm_slot_ports'), new Set([VLAN_VPORT]));
+    ports.fill(group, vports.map((vport, slot) => ({ slot, vport, ifindex: LOOPBACK_IFINDEX })));
+    this.fillGroup(group, vports.length);
   }
 
   /** So many copies of what takes this group leave by the loopback device. */
@@ -107,8 +128,10 @@ export class Forwarder {
     return { verdict: retval | 0, out: dataOut };
   }
 
-  resend(data: Uint8Array): void {
-    this.#object.program('xm_resend').run({ data });
+  /** `out`: what is left of it, its tag beside it. */
+  resend(data: Uint8Array): { verdict: number; out: Uint8Array } {
+    const { retval, dataOut } = this.#object.program('xm_resend').run({ data, dataSizeOut: data.length + 64 });
+    return { verdict: retval | 0, out: dataOut };
   }
 
   route(counter = 0): RouteCounters {
@@ -116,8 +139,8 @@ export class Forwarder {
     return this.abi.readRouteCounters(this.#sumOverCpus('xm_route_stats', counter, SIZES.counters), faults, 0);
   }
 
-  vport(): VportCounters {
-    return this.abi.readVportCounters(this.#sumOverCpus('xm_vport_stats', VPORT, this.abi.maxVports), 0);
+  vport(vport = VPORT): VportCounters {
+    return this.abi.readVportCounters(this.#sumOverCpus('xm_vport_stats', vport, this.abi.maxVports), 0);
   }
 
   /** `stride`: values of one CPU. */
@@ -140,12 +163,12 @@ export class Forwarder {
   }
 
   /** Only reasons that have occurred. */
-  drops(): Record<string, number> {
-    return nonZero(this.abi.dropReasons, this.vport().drops);
+  drops(vport = VPORT): Record<string, number> {
+    return nonZero(this.abi.dropReasons, this.vport(vport).drops);
   }
 
-  punts(): Record<string, number> {
-    return nonZero(PUNT_CLASSES, this.vport().punts);
+  punts(vport = VPORT): Record<string, number> {
+    return nonZero(PUNT_CLASSES, this.vport(vport).punts);
   }
 
   policed(): Record<string, number> {

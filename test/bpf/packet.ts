@@ -5,6 +5,7 @@ import { internetChecksum } from '../../control/protocol/packet/checksum';
 import { parseIpv4 } from '../../control/protocol/packet/address';
 
 export const ETHERNET_BYTES = 14;
+const ADDRESSES_BYTES = 12;
 const SENDER_MAC = Uint8Array.of(0x02, 0, 0, 0, 0, 0x99);
 
 export interface FrameOptions {
@@ -26,6 +27,15 @@ export interface FrameOptions {
   readonly padding?: number;
   /** First byte after the IP header. */
   readonly firstByte?: number;
+  /** Outermost first: in front of the IP packet. */
+  readonly tags?: readonly Tag[];
+}
+
+export interface Tag {
+  /** Priority and VLAN: all 16 bits. */
+  readonly tci: number;
+  /** Default 802.1Q. */
+  readonly type?: number;
 }
 
 export function ip(text: string): number {
@@ -55,7 +65,13 @@ export function frame(options: FrameOptions = {}): Uint8Array {
   view.setUint16(10, options.checksum ?? internetChecksum(header));
   for (let i = headerBytes; i < total; i++) view.setUint8(i, i & 0xff);
   if (options.firstByte !== undefined) view.setUint8(headerBytes, options.firstByte);
-  return bytes;
+  return tagged(bytes, ...(options.tags ?? []));
+}
+
+/** Outermost first. */
+export function tagged(data: Uint8Array, ...tags: readonly Tag[]): Uint8Array {
+  const words = tags.flatMap(({ type = 0x8100, tci }) => [type >> 8, type & 0xff, tci >> 8, tci & 0xff]);
+  return Uint8Array.from([...data.subarray(0, ADDRESSES_BYTES), ...words, ...data.subarray(ADDRESSES_BYTES)]);
 }
 
 /** The same frame one hop further, its checksum worked out from the whole header. */

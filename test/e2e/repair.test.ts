@@ -12,6 +12,7 @@ import { eventually } from '../lab/eventually';
 import type { FlowStats } from '../lab/receiver';
 import type { Sender } from '../lab/sender';
 import { createStar, SOURCE, type Star } from '../lab/star';
+import { interfacesOf } from '../lab/xdp-forwarder';
 import { xdpProgramOn } from './launch';
 import { shownFlow, shownMemberships } from './shown';
 
@@ -59,6 +60,12 @@ async function becomesRepaired(kind: string, spoil: () => Promise<unknown> | voi
   expect(daemon.process.stdout).toContain(`"kind":"${kind}"`);
 }
 
+/** Of up0. */
+async function linkPin(kind: 'xdp' | 'tc'): Promise<string> {
+  const [up] = await interfacesOf(star.router, ['up0']);
+  return join(daemon.pinPath, `link_${up?.ifindex}${kind === 'tc' ? '_tc' : ''}`);
+}
+
 const pinned = (name: string): readonly string[] => ['pinned', join(daemon.pinPath, 'current', name)];
 const bytes = (...values: readonly number[]): readonly string[] => values.map(String);
 const [S, GROUP] = [
@@ -103,15 +110,16 @@ async function groupInUse(): Promise<string> {
   }
 }
 
-test.each(['link_1', 'link_1_tc'])('an attachment that somebody has taken off: %s', async (name) => {
-  const [port] = JSON.parse(await run(['bpftool', '-j', 'link', 'show', 'pinned', join(daemon.pinPath, name)]).then((text) => `[${text}]`)) as [{ readonly id: number }];
+test.each(['xdp', 'tc'] as const)('an attachment that somebody has taken off: %s', async (kind) => {
+  const [port] = JSON.parse(await run(['bpftool', '-j', 'link', 'show', 'pinned', await linkPin(kind)]).then((text) => `[${text}]`)) as [{ readonly id: number }];
   await becomesRepaired('attachment', () => run(['bpftool', 'link', 'detach', 'id', String(port.id)]));
 });
 
 test('pins that somebody has removed, one or all', async () => {
   await becomesRepaired('pin', () => rmSync(join(daemon.pinPath, 'current', 'xm_routes')));
   expect(existsSync(join(daemon.pinPath, 'current', 'xm_routes'))).toBe(true);
-  await becomesRepaired('pin', () => rmSync(join(daemon.pinPath, 'link_1')));
+  const pin = await linkPin('xdp');
+  await becomesRepaired('pin', () => rmSync(pin));
   await becomesRepaired('pin', () => rmSync(join(daemon.pinPath, 'current')));
   // And what is there again can be taken over.
   daemon.process.signal('SIGKILL');
@@ -134,7 +142,7 @@ test('"ip link set xdp off" is refused by the kernel as long as the link is ther
 test('a place that another program has taken cannot be had back: a condition says so, until it is free', async () => {
   const [host] = star.hosts;
   if (host === undefined) throw new Error('no host');
-  const [link] = JSON.parse(`[${await run(['bpftool', '-j', 'link', 'show', 'pinned', join(daemon.pinPath, 'link_1')])}]`) as [{ readonly id: number }];
+  const [link] = JSON.parse(`[${await run(['bpftool', '-j', 'link', 'show', 'pinned', await linkPin('xdp')])}]`) as [{ readonly id: number }];
   const foreign = join(star.lab.directory, 'foreign.o');
   await run(['sh', '-c', `printf '%s' '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nSEC("xdp") int foreign(struct xdp_md *c) { return XDP_PASS; }\nchar l[] SEC("license") = "GPL";' > ${foreign}.c && clang -O2 -target bpf -I/usr/include/$(uname -m)-linux-gnu -c ${foreign}.c -o ${foreign}`]);
   await run(['bpftool', 'link', 'detach', 'id', String(link.id)]);

@@ -14,6 +14,7 @@ import { Flood } from '../lab/flood';
 import { inRepository } from '../lab/repository';
 import { createStar, SOURCE, type Star } from '../lab/star';
 import { XMCASTD, xdpProgramOn } from './launch';
+import { arrive, withoutALoss } from './lossless';
 import { shownFlow, shownMemberships } from './shown';
 
 jest.setTimeout(120_000);
@@ -38,36 +39,7 @@ async function stream(daemon: Daemon): Promise<void> {
   flood = await Flood.open(star.lab, { from: star.source, source: SOURCE, to: star.hosts, group: G });
   await flood.start(RATE_PPS);
   await eventually(async () => (await shownFlow(daemon, G, SOURCE)) !== undefined, { what: 'the stream has a route of its own' });
-  await arrive(1000);
-}
-
-/** So many more packets arrive at each host. */
-async function arrive(packets: number): Promise<void> {
-  const { sent } = await flood.report();
-  await eventually(async () => (await flood.report()).receivers.every(({ next }) => next > sent + packets), {
-    what: `the stream goes on by ${packets} packets`,
-    timeoutMs: 30_000,
-  });
-}
-
-/** What happens meanwhile costs no packet and repeats none, at any host. */
-async function withoutALoss(what: () => Promise<Daemon>): Promise<Daemon> {
-  const before = await flood.report();
-  const startedMs = performance.now();
-  const daemon = await what();
-  await arrive(20_000);
-  const elapsedS = (performance.now() - startedMs) / 1000;
-  await flood.stop();
-  const { sent } = await flood.report();
-  await eventually(async () => (await flood.report()).receivers.every(({ next }) => next === sent), { what: 'the last packet has arrived' });
-  const after = await flood.report();
-  const faults = after.receivers.map(({ missing, behind }, i) => ({
-    lost: missing - (before.receivers[i]?.missing ?? 0),
-    repeated: behind - (before.receivers[i]?.behind ?? 0),
-  }));
-  process.stdout.write(`${sent - before.sent} packets to ${faults.length} hosts, ${((sent - before.sent) / elapsedS).toFixed(0)} a second: ${JSON.stringify(faults)}\n`);
-  expect(faults).toEqual(faults.map(() => ({ lost: 0, repeated: 0 })));
-  return daemon;
+  await arrive(flood, 1000);
 }
 
 /** Every packet that came in by the route is a copy for each host, and each host has counted it. */
@@ -89,10 +61,10 @@ test.each(['SIGKILL', 'SIGTERM'] as const)('%s and a new start, at 100,000 packe
   const flow = await shownFlow(first, G, SOURCE);
   Object.assign(since, { packets: Number(flow?.packets), copies: Number(flow?.replicatedPackets) });
   await flood.start(RATE_PPS);
-  const second = await withoutALoss(async () => {
+  const second = await withoutALoss(flood, async () => {
     first.process.signal(signal);
     await first.process.exited;
-    await arrive(20_000);
+    await arrive(flood, 20_000);
     return star.start({ igmp });
   });
   await expectTrueCounters(second, since);
@@ -104,7 +76,7 @@ test('a newer program takes the place of the one that runs: nothing is lost, not
   const first = await star.start({ igmp });
   await stream(first);
   const before = await xdpProgramOn(star.router, 'up0');
-  const second = await withoutALoss(async () => {
+  const second = await withoutALoss(flood, async () => {
     const object = await otherProgram();
     await first.stop();
     return star.start({ igmp }, ['--bpf-object', object]);
@@ -120,7 +92,7 @@ test('tables of other sizes: built beside, filled and switched to; nothing is lo
   const flow = await shownFlow(first, G, SOURCE);
   const since = { sent: (await flood.report()).sent, packets: Number(flow?.packets), copies: Number(flow?.replicatedPackets) };
   await flood.start(RATE_PPS);
-  const second = await withoutALoss(async () => {
+  const second = await withoutALoss(flood, async () => {
     await first.stop();
     return star.start({ igmp, limits: { routes: 1000, replication_groups: 64 } });
   });
@@ -144,7 +116,7 @@ test('what a daemon of an unknown layout has left is replaced, and learnt anew',
   rmSync(join(first.pinPath, 'current', 'xm_layout'));
   const second = await star.start({ igmp });
   expect(second.process.stdout).toContain('its layout is not known to this version');
-  await arrive(1000);
+  await arrive(flood, 1000);
   expect((await second.client.getStatus()).takeover).toBeFalsy();
 });
 

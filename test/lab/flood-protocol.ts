@@ -11,7 +11,8 @@ export interface OpenFlood {
   readonly group: string;
   /** Bytes of UDP payload. */
   readonly payload: number;
-  readonly receivers: number;
+  /** In which VLANs each receiver counts; 0: untagged. */
+  readonly receivers: readonly (readonly number[])[];
 }
 
 export type FloodRequest =

@@ -20,33 +20,39 @@ const BATCH = 32;
 /** A run of the kernel takes ten milliseconds to set up: so much of the stream goes in one. */
 const RUN_MS = 50;
 
+/** Of a map of states. */
+interface FloodPlace {
+  readonly map: BpfMap;
+  readonly vlan: number;
+}
+
 class Flood {
   readonly #sender: BpfProgram;
   readonly #sent: BpfMap;
-  readonly #received: readonly BpfMap[];
+  readonly #received: readonly FloodPlace[];
   readonly #offsets: Readonly<Record<'next' | 'packets' | 'missing' | 'behind', number>>;
   readonly #frame: Uint8Array;
   readonly #ifindex: number;
   #running: Promise<void> | undefined;
   #stopped = true;
 
-  private constructor(sending: BpfObject, receiving: readonly BpfObject[], { ifindex, source, group, payload }: OpenFlood) {
+  private constructor(sending: BpfObject, receiving: readonly BpfObject[], { ifindex, source, group, payload, receivers }: OpenFlood) {
     this.#sender = sending.program('flood_send');
     this.#sent = sending.map('flood_states');
-    this.#received = receiving.map((object) => object.map('flood_states'));
+    this.#received = receiving.flatMap((object, i) => (receivers[i] ?? []).map((vlan) => ({ map: object.map('flood_states'), vlan })));
     this.#ifindex = ifindex;
     this.#frame = frame({ source, group, payload });
     const offsetOf = (name: string): number => sending.btf.structs['flood_state']?.members.find((member) => member.name === name)?.offset ?? -1;
     this.#offsets = { next: offsetOf('next'), packets: offsetOf('packets'), missing: offsetOf('missing'), behind: offsetOf('behind') };
     const state = new Uint8Array(this.#sent.info.valueSize);
-    state.set(this.#frame.subarray(ETHERNET_BYTES, ETHERNET_BYTES + IP_HEADER_BYTES));
+    state.set(this.#frame.subarray(0, ETHERNET_BYTES + IP_HEADER_BYTES));
     this.#sent.update(u32Key(0), state);
   }
 
   static async open(request: OpenFlood): Promise<Flood> {
     mkdirSync(request.pinPath, { recursive: true });
     const receiving: BpfObject[] = [];
-    for (let i = 0; i < request.receivers; i++) {
+    for (const i of request.receivers.keys()) {
       const object = await load(request);
       object.program('flood_receive').pin(join(request.pinPath, `receive${i}`));
       receiving.push(object);
@@ -65,8 +71,8 @@ class Flood {
   }
 
   report(): FloodAnswers['report'] {
-    const sent = this.#word(this.#sent, 'next');
-    return { sent, receivers: this.#received.map((map) => this.#count(map)) };
+    const sent = this.#word({ map: this.#sent, vlan: 0 }, 'next');
+    return { sent, receivers: this.#received.map((place) => this.#count(place)) };
   }
 
   async #run(ratePps: number): Promise<void> {
@@ -80,12 +86,12 @@ class Flood {
     }
   }
 
-  #count(map: BpfMap): FloodCount {
-    return { packets: this.#word(map, 'packets'), missing: this.#word(map, 'missing'), behind: this.#word(map, 'behind'), next: this.#word(map, 'next') };
+  #count(place: FloodPlace): FloodCount {
+    return { packets: this.#word(place, 'packets'), missing: this.#word(place, 'missing'), behind: this.#word(place, 'behind'), next: this.#word(place, 'next') };
   }
 
-  #word(map: BpfMap, name: 'next' | 'packets' | 'missing' | 'behind'): number {
-    const value = map.lookup(u32Key(0));
+  #word({ map, vlan }: FloodPlace, name: 'next' | 'packets' | 'missing' | 'behind'): number {
+    const value = map.lookup(u32Key(vlan));
     if (value === undefined) throw new Error('an array has every element');
     return Number(new DataView(value.buffer, value.byteOffset).getBigUint64(this.#offsets[name], LITTLE_ENDIAN));
   }

@@ -15,6 +15,8 @@ export interface FloodOptions {
   readonly from: Host;
   readonly source: string;
   readonly to: readonly Host[];
+  /** In which VLANs a receiver counts, each for itself; 0: untagged. Default: untagged only. */
+  readonly vlans?: (host: Host) => readonly number[];
   readonly group: string;
   /** Bytes of UDP payload. Default 100. */
   readonly payload?: number;
@@ -30,7 +32,7 @@ export class Flood {
     this.#worker = worker;
   }
 
-  static async open(lab: Lab, { from, source, to, group, payload = USUAL_PAYLOAD }: FloodOptions): Promise<Flood> {
+  static async open(lab: Lab, { from, source, to, group, payload = USUAL_PAYLOAD, vlans = () => [0] }: FloodOptions): Promise<Flood> {
     const argv = [process.execPath, '--enable-source-maps', inRepository(WORKER)];
     const child = lab.spawn(from.namespace, argv, { name: 'flood' });
     const flood = new Flood(await TrafficProcess.start(child));
@@ -38,7 +40,7 @@ export class Flood {
     const pinPath = `/sys/fs/bpf/xmcast-${lab.id}-flood`;
     lab.removeOnClose(pinPath);
     const objectPath = await compileBpf(lab, inRepository('test/lab/bpf/flood.bpf.c'), 'flood');
-    await flood.#ask({ do: 'open', objectPath, pinPath, ifindex: out?.ifindex ?? 0, source, group, payload, receivers: to.length });
+    await flood.#ask({ do: 'open', objectPath, pinPath, ifindex: out?.ifindex ?? 0, source, group, payload, receivers: to.map(vlans) });
     for (const [i, host] of to.entries()) {
       await host.namespace.run(['ip', 'link', 'set', 'dev', host.interfaceName, 'xdpdrv', 'pinned', join(pinPath, `receive${i}`)]);
     }
@@ -54,6 +56,7 @@ export class Flood {
     await this.#ask({ do: 'stop' });
   }
 
+  /** Of every receiver, and of each of its VLANs. */
   report(): Promise<FloodAnswers['report']> {
     return this.#ask({ do: 'report' });
   }

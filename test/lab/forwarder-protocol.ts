@@ -6,6 +6,8 @@ export interface ForwarderPort {
   readonly vport: number;
   readonly name: string;
   readonly ifindex: number;
+  /** Default: untagged. */
+  readonly vlan?: number;
   /** "02:00:…" */
   readonly mac: string;
   readonly mtu: number;
@@ -85,6 +87,15 @@ export interface StreamRequest {
   readonly source: string;
   readonly group: string;
   readonly ipBytes: number;
+  /** Default: untagged. */
+  readonly vlan?: number;
+  /** No XDP program receives it there: the stack does, and tc in front of it. */
+  readonly toStack?: boolean;
+}
+
+/** MAX_INTERFACES of numbered.bpf.c: what comes tagged is counted by VLAN. */
+export function placeOfVlan(vlan: number): number {
+  return 256 + vlan;
 }
 
 export interface StreamAnswer {
@@ -120,7 +131,7 @@ export interface ChurnAnswer {
   readonly lastProblem: string | null;
 }
 
-/** What came to these interfaces, wherever they are, by the receivers' program. */
+/** What came to these interfaces, wherever they are, or VLANs (placeOfVlan()), by the receivers' program. */
 export interface ArrivalsRequest {
   readonly do: 'arrivals';
   readonly ifindexes: readonly number[];

@@ -119,9 +119,9 @@ class Worker {
   }
 }
 
-function portSpec({ vport, name, ifindex, mac, mtu, ttlThreshold, mode }: ForwarderPort): PortSpec {
+function portSpec({ vport, name, ifindex, vlan, mac, mtu, ttlThreshold, mode }: ForwarderPort): PortSpec {
   const macAddress = Uint8Array.from(mac.split(':'), (octet) => Number.parseInt(octet, 16));
-  return { vport, name, ifindex, macAddress, mtu, ttlThreshold, ...(mode === undefined ? {} : { mode }) };
+  return { vport, name, ifindex, vlan: vlan ?? 0, macAddress, mtu, ttlThreshold, ...(mode === undefined ? {} : { mode }) };
 }
 
 function wanted({ source, group, incoming, outgoing }: ForwarderRoute): WantedRoute {

@@ -15,6 +15,8 @@ import type { Arrivals, GenerateRequest, StreamAnswer, StreamRequest } from './f
 const LITTLE_ENDIAN = endianness() === 'LE';
 const IP_HEADER_BYTES = 20;
 const UDP_HEADER_BYTES = 8;
+const ADDRESSES_BYTES = 12;
+const TAG_BYTES = 4;
 
 export class NumberedStream {
   readonly pins: StreamAnswer;
@@ -41,14 +43,13 @@ export class NumberedStream {
     const object = BpfObject.open(request.objectPath);
     await object.load();
     mkdirSync(request.pinPath, { recursive: true });
-    const state = new Uint8Array(structOf(object, 'numbered_stream').size);
-    state.set(frameOf(request).subarray(ETHERNET_BYTES, ETHERNET_BYTES + IP_HEADER_BYTES));
+    const state = stateOf(structOf(object, 'numbered_stream'), request);
     object.map('numbered_stream').update(u32Key(0), state);
     const pins = { senderProgram: join(request.pinPath, 'send'), receiverProgram: join(request.pinPath, 'receive') };
     object.program('numbered_send').pin(pins.senderProgram);
     object.program('numbered_receive').pin(pins.receiverProgram);
     const stream = new NumberedStream(object, request, pins);
-    await stream.#enter(join(request.pinPath, 'forwarder'));
+    if (request.toStack !== true) await stream.#enter(join(request.pinPath, 'forwarder'));
     return stream;
   }
 
@@ -77,8 +78,9 @@ export class NumberedStream {
     }
   }
 
-  arrivals(ifindex: number): Arrivals {
-    const view = this.#read(ifindex);
+  /** `place`: an ifindex, or placeOfVlan(). */
+  arrivals(place: number): Arrivals {
+    const view = this.#read(place);
     const read = (name: string): number => Number(view.getBigUint64(this.#offset(name), LITTLE_ENDIAN));
     return {
       packets: read('packets'),
@@ -104,14 +106,30 @@ export class NumberedStream {
   }
 
   #offset(name: string): number {
-    const member = this.#layout.members.find((candidate) => candidate.name === name);
-    if (member === undefined) throw new Error(`struct ${this.#layout.name} has no member ${name}`);
-    return member.offset;
+    return offsetOf(this.#layout, name);
   }
 }
 
-function frameOf({ source, group, ipBytes }: StreamRequest): Uint8Array {
-  return frame({ source, group, payload: ipBytes - IP_HEADER_BYTES - UDP_HEADER_BYTES });
+function offsetOf(struct: BtfStruct, name: string): number {
+  const member = struct.members.find((candidate) => candidate.name === name);
+  if (member === undefined) throw new Error(`struct ${struct.name} has no member ${name}`);
+  return member.offset;
+}
+
+function frameOf({ source, group, ipBytes, vlan }: StreamRequest): Uint8Array {
+  return frame({ source, group, payload: ipBytes - IP_HEADER_BYTES - UDP_HEADER_BYTES, tags: vlan === undefined ? [] : [{ tci: vlan }] });
+}
+
+/** struct numbered_stream: the parts of each packet that are written anew. */
+function stateOf(struct: BtfStruct, request: StreamRequest): Uint8Array {
+  const state = new Uint8Array(struct.size);
+  const whole = frameOf(request);
+  const linkBytes = request.vlan === undefined ? ETHERNET_BYTES : ETHERNET_BYTES + TAG_BYTES;
+  state.set(whole.subarray(linkBytes, linkBytes + IP_HEADER_BYTES), offsetOf(struct, 'header'));
+  state.set(whole.subarray(0, ADDRESSES_BYTES), offsetOf(struct, 'addresses'));
+  if (request.vlan !== undefined) state.set(whole.subarray(ADDRESSES_BYTES, ADDRESSES_BYTES + TAG_BYTES), offsetOf(struct, 'tag'));
+  if (request.toStack === true) state.set(u32Key(1), offsetOf(struct, 'to_stack'));
+  return state;
 }
 
 function structOf(object: BpfObject, name: string): BtfStruct {

@@ -23,6 +23,8 @@ import { TrafficProcess } from './traffic-process';
 export interface XdpPort {
   readonly vport: number;
   readonly name: string;
+  /** Default: its untagged frames. */
+  readonly vlan?: number;
   /** Default 1. */
   readonly ttlThreshold?: number;
   /** Default: the interface's. */
@@ -37,6 +39,10 @@ export interface StreamOptions {
   readonly source: string;
   readonly group: string;
   readonly ipBytes: number;
+  /** Default: untagged. */
+  readonly vlan?: number;
+  /** The port is in tc mode. */
+  readonly toStack?: boolean;
 }
 
 /** Distinct outgoing sets at one time. */

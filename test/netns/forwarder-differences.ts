@@ -55,12 +55,6 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: (spec, { mtu }) => frameBytes(spec) > mtu + ETHERNET_BYTES + TAG_BYTES,
   },
   {
-    name: 'priority tag (802.1p, VLAN 0)',
-    onlyForwarder: 'kernel',
-    because: "tagged frames are left to the host's stack as long as ports are untagged",
-    applies: ({ isPriorityTagged }) => isPriorityTagged,
-  },
-  {
     name: 'PIM to a group that has a route',
     onlyForwarder: 'kernel',
     because: 'RFC 7761 4.9: PIM messages are for the routers of one link',

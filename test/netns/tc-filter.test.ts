@@ -38,7 +38,7 @@ function inOneProcess(body: string): Promise<string> {
       const bindings = ${bindings};
       const object = bindings.BpfObject.open(${object});
       await object.load();
-      const attach = () => ${hook}.attachFilter({ program: object.program('xm_tc_ingress'), ifindex: ${ifindex}, vport: 1, pins });
+      const attach = () => ${hook}.attachFilter({ program: object.program('xm_tc_ingress'), ifindex: ${ifindex}, pins });
       ${body}
     })().catch((error) => { console.error(error); process.exit(1); });`,
   ]);

@@ -40,6 +40,12 @@ export function attributeU32(attributes: Attributes, type: number): number | und
   return value?.length === 4 ? viewOf(value).getUint32(0, HOST_LITTLE_ENDIAN) : undefined;
 }
 
+/** A u16 in host order; undefined when absent or not 2 bytes long. */
+export function attributeU16(attributes: Attributes, type: number): number | undefined {
+  const value = attributes.get(type);
+  return value?.length === 2 ? viewOf(value).getUint16(0, HOST_LITTLE_ENDIAN) : undefined;
+}
+
 /** An IPv4 address, which netlink carries in network order; undefined when absent or not 4 bytes long. */
 export function attributeIpv4(attributes: Attributes, type: number): number | undefined {
   const value = attributes.get(type);

@@ -48,9 +48,17 @@ export const IFF_LOWER_UP = 0x10000;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+/** Of a device on top of another one: that one's ifindex. */
+export const IFLA_LINK = 5;
 export const IFLA_LINKINFO = 18;
 export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
+/** Within IFLA_INFO_DATA of kind "vlan". */
+export const IFLA_VLAN_ID = 1;
+export const IFLA_VLAN_PROTOCOL = 5;
 export const IFLA_EXT_MASK = 29;
+/** IFLA_LINK is in another network namespace. */
+export const IFLA_LINK_NETNSID = 37;
 export const RTEXT_FILTER_SKIP_STATS = 8;
 
 export const IFA_ADDRESS = 1;

@@ -1,7 +1,7 @@
 /**
  * RTM_NEWLINK and RTM_DELLINK: the part of a network device this router cares about. Pure; never throws on bytes.
  */
-import { attributeText, attributeU32, readAttributes, viewOf } from './attributes';
+import { attributeText, attributeU16, attributeU32, readAttributes, viewOf, type Attributes } from './attributes';
 import {
   HOST_LITTLE_ENDIAN,
   IFF_LOWER_UP,
@@ -10,13 +10,25 @@ import {
   IFLA_ADDRESS,
   IFLA_EXT_MASK,
   IFLA_IFNAME,
+  IFLA_INFO_DATA,
   IFLA_INFO_KIND,
+  IFLA_LINK,
   IFLA_LINKINFO,
+  IFLA_LINK_NETNSID,
   IFLA_MTU,
+  IFLA_VLAN_ID,
+  IFLA_VLAN_PROTOCOL,
   RTEXT_FILTER_SKIP_STATS,
   RTM_GETLINK,
 } from './constants';
 import { encodeDumpRequest } from './message';
+
+/** What an interface of kind "vlan" is: the frames of one tag (802.1Q) on another interface. */
+export interface KernelVlan {
+  /** Of the interface below. */
+  readonly ifindex: number;
+  readonly id: number;
+}
 
 export interface LinkRecord {
   /** AF_UNSPEC for the device itself. AF_BRIDGE records speak of a bridge port: their RTM_DELLINK leaves the device in place. */
@@ -33,8 +45,11 @@ export interface LinkRecord {
   readonly up: boolean;
   /** "veth", "vlan", "bridge" …; "" for hardware and loopback. */
   readonly kind: string;
+  /** Only of a customer's tag on an interface of this namespace. */
+  readonly vlan?: KernelVlan;
 }
 
+const ETHERTYPE_VLAN = 0x8100;
 const IFINFOMSG_BYTES = 16;
 const OPERATIONAL = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
 
@@ -47,6 +62,8 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
   if (ifindex <= 0) return undefined;
   const flags = view.getUint32(8, HOST_LITTLE_ENDIAN);
   const linkInfo = readAttributes(attributes.get(IFLA_LINKINFO) ?? new Uint8Array(0));
+  const kind = (linkInfo && attributeText(linkInfo, IFLA_INFO_KIND)) ?? '';
+  const vlan = kind === 'vlan' ? kernelVlan(attributes, linkInfo?.get(IFLA_INFO_DATA)) : undefined;
   return {
     family: payload[0] ?? 0,
     ifindex,
@@ -55,8 +72,20 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
     mtu: attributeU32(attributes, IFLA_MTU) ?? 0,
     adminUp: (flags & IFF_UP) !== 0,
     up: (flags & OPERATIONAL) === OPERATIONAL,
-    kind: (linkInfo && attributeText(linkInfo, IFLA_INFO_KIND)) ?? '',
+    kind,
+    ...(vlan === undefined ? {} : { vlan }),
   };
+}
+
+function kernelVlan(attributes: Attributes, data: Uint8Array | undefined): KernelVlan | undefined {
+  const details = data && readAttributes(data);
+  const ifindex = attributeU32(attributes, IFLA_LINK);
+  const id = details && attributeU16(details, IFLA_VLAN_ID);
+  // In network order, unlike the rest.
+  const protocol = details?.get(IFLA_VLAN_PROTOCOL);
+  const isCustomers = protocol?.length === 2 && viewOf(protocol).getUint16(0) === ETHERTYPE_VLAN;
+  if (ifindex === undefined || id === undefined || !isCustomers || attributes.has(IFLA_LINK_NETNSID)) return undefined;
+  return { ifindex, id };
 }
 
 /** Statistics are left out: they are most of the bytes of a link and nobody here reads them. */

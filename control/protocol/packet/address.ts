@@ -54,6 +54,15 @@ export function parsePrefix(text: string): Ipv4Prefix | undefined {
   return { address, length };
 }
 
+/** An address within its subnet: "10.0.0.1/8". undefined when the text is not one, the length included. */
+export function parseInterfaceAddress(text: string): Ipv4Prefix | undefined {
+  const [addressText = '', lengthText = '', ...rest] = text.split('/');
+  const address = parseIpv4(addressText);
+  const length = Number(lengthText);
+  if (address === undefined || rest.length > 0 || !/^[1-9][0-9]?$/.test(lengthText) || length > 32) return undefined;
+  return { address, length };
+}
+
 export function formatPrefix(prefix: Ipv4Prefix): string {
   return `${formatIpv4(prefix.address)}/${prefix.length}`;
 }

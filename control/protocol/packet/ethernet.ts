@@ -54,6 +54,17 @@ export function readEthernetHeader(frame: Uint8Array): EthernetHeader | undefine
   };
 }
 
+/** The frame with this tag (TCI: priority and VLAN) in front of what it carries. */
+export function withTag(frame: Uint8Array, tci: number): Uint8Array {
+  const tagged = new Uint8Array(frame.length + TAG_LENGTH);
+  tagged.set(frame.subarray(0, 2 * MAC_LENGTH), 0);
+  tagged.set(frame.subarray(2 * MAC_LENGTH), 2 * MAC_LENGTH + TAG_LENGTH);
+  const view = dataViewOf(tagged);
+  view.setUint16(2 * MAC_LENGTH, ETHERTYPE_VLAN);
+  view.setUint16(2 * MAC_LENGTH + 2, tci);
+  return tagged;
+}
+
 export function ethernetHeaderLength(vlanId: number | undefined): number {
   return vlanId === undefined || vlanId === 0 ? UNTAGGED_LENGTH : UNTAGGED_LENGTH + TAG_LENGTH;
 }

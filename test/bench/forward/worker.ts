@@ -55,7 +55,7 @@ class Worker {
     const dataplane = await openDataplane(request);
     const [ingress, ...egress] = request.ports.map(({ ifindex }) => ifindex);
     mkdirSync(request.benchPinPath, { recursive: true });
-    const own = { ifindex: ingress ?? 0, tcLink: join(request.pinPath, `link_${INGRESS_VPORT}_tc`) };
+    const own = { ifindex: ingress ?? 0, tcLink: join(request.pinPath, `link_${ingress ?? 0}_tc`) };
     const contenders = await Contenders.load(own, egress, request.portCounts, request.benchPinPath);
     const receiverProgram = join(request.benchPinPath, 'receive');
     const generatorProgram = join(request.benchPinPath, 'generate');

@@ -14,13 +14,17 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Interface indexes of a fresh namespace are small. */
 #define MAX_INTERFACES 256
+#define MAX_VLANS 4096
+#define TAGGED_HLEN (ETH_HLEN + 4)
 /* Looks at the clock while a slow receiver takes its time: bounds the loop for the verifier, some 100 us. */
 #define MAX_CLOCK_READS 4000
 
 struct numbered_stream {
 	struct iphdr header;
-	__u32 pad;
+	__be32 tag; /* as in the frame; 0: none */
 	__u64 next;
+	__u8 addresses[2 * ETH_ALEN];
+	__u32 to_stack; /* not 0: no XDP program receives it, the interface's stack does */
 };
 
 struct {
@@ -38,7 +42,10 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } numbered_forwarder SEC(".maps");
 
-/* By ifindex. An interface of the lab has one queue, so nobody else writes at the same time. */
+/*
+ * By ifindex; what comes tagged by MAX_INTERFACES and its VLAN. An interface of the lab has one queue, so nobody else writes at
+ * the same time.
+ */
 struct numbered_arrivals {
 	__u64 packets;
 	__u64 bytes; /* of whole frames */
@@ -51,7 +58,7 @@ struct numbered_arrivals {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MAX_INTERFACES);
+	__uint(max_entries, MAX_INTERFACES + MAX_VLANS);
 	__type(key, __u32);
 	__type(value, struct numbered_arrivals);
 } numbered_arrivals SEC(".maps");
@@ -61,20 +68,36 @@ static __always_inline void *number_of(struct iphdr *ip)
 	return (void *)(ip + 1) + sizeof(struct udphdr);
 }
 
+static __always_inline int write_packet(struct xdp_md *ctx, struct numbered_stream *stream, const __u32 link_bytes)
+{
+	void *data = (void *)(long)ctx->data;
+	struct iphdr *ip = data + link_bytes;
+
+	if (number_of(ip) + sizeof(__u64) > (void *)(long)ctx->data_end)
+		return -1;
+	__builtin_memcpy(data, stream->addresses, sizeof(stream->addresses));
+	if (link_bytes == TAGGED_HLEN)
+		*(__be32 *)(data + sizeof(stream->addresses)) = stream->tag;
+	((__be16 *)ip)[-1] = bpf_htons(ETH_P_IP);
+	*ip = stream->header;
+	__builtin_memcpy(number_of(ip), &stream->next, sizeof(__u64));
+	stream->next++;
+	return 0;
+}
+
 SEC("xdp")
 int numbered_send(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct iphdr *ip = data + sizeof(struct ethhdr);
 	struct numbered_stream *stream;
 	__u32 only = 0;
 
 	stream = bpf_map_lookup_elem(&numbered_stream, &only);
-	if (!stream || number_of(ip) + sizeof(__u64) > end)
+	if (!stream)
 		return XDP_ABORTED;
-	*ip = stream->header;
-	__builtin_memcpy(number_of(ip), &stream->next, sizeof(__u64));
-	stream->next++;
+	if (stream->tag ? write_packet(ctx, stream, TAGGED_HLEN) : write_packet(ctx, stream, ETH_HLEN))
+		return XDP_ABORTED;
+	if (stream->to_stack)
+		return XDP_PASS;
 	bpf_tail_call(ctx, &numbered_forwarder, 0);
 	return XDP_ABORTED;
 }
@@ -100,19 +123,20 @@ static __always_inline void note_number(struct numbered_arrivals *arrivals, __u6
 	arrivals->next = number + 1;
 }
 
-SEC("xdp")
-int numbered_receive(struct xdp_md *ctx)
+static __always_inline int receive(struct xdp_md *ctx, __u32 index, const __u32 link_bytes)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct iphdr *ip = data + sizeof(struct ethhdr);
-	__u32 index = ctx->ingress_ifindex < MAX_INTERFACES ? ctx->ingress_ifindex : 0, only = 0;
-	struct numbered_stream *stream = bpf_map_lookup_elem(&numbered_stream, &only);
+	struct iphdr *ip = data + link_bytes;
 	struct numbered_arrivals *arrivals = bpf_map_lookup_elem(&numbered_arrivals, &index);
+	struct numbered_stream *stream;
+	__u32 only = 0;
 	__u64 number;
 
+	stream = bpf_map_lookup_elem(&numbered_stream, &only);
 	if (!stream || !arrivals)
 		return XDP_DROP;
-	if (number_of(ip) + sizeof(number) > end || ip->daddr != stream->header.daddr || ip->ttl + 1 != stream->header.ttl) {
+	if (number_of(ip) + sizeof(number) > end || ((__be16 *)ip)[-1] != bpf_htons(ETH_P_IP) ||
+	    ip->daddr != stream->header.daddr || ip->ttl + 1 != stream->header.ttl) {
 		arrivals->strange++;
 		return XDP_DROP;
 	}
@@ -123,4 +147,17 @@ int numbered_receive(struct xdp_md *ctx)
 	if (arrivals->delay_ns)
 		take_time(arrivals->delay_ns);
 	return XDP_DROP;
+}
+
+SEC("xdp")
+int numbered_receive(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	__be16 *type = data + 2 * ETH_ALEN;
+
+	if ((void *)(type + 2) > (void *)(long)ctx->data_end)
+		return XDP_DROP;
+	if (type[0] == bpf_htons(ETH_P_8021Q))
+		return receive(ctx, MAX_INTERFACES + (bpf_ntohs(type[1]) & 0xfff), TAGGED_HLEN);
+	return receive(ctx, ctx->ingress_ifindex < MAX_INTERFACES ? ctx->ingress_ifindex : 0, ETH_HLEN);
 }

@@ -145,6 +145,7 @@ export function interfaceState(changes: Partial<InterfaceState> = {}): Interface
   return {
     name: 'eth1',
     ifindex: 3,
+    trunk: undefined,
     role: 'downstream',
     status: 'forwarding',
     problem: '',

@@ -62,7 +62,7 @@ describe('StateService', () => {
         ]),
         querier: { isQuerier: false, address: ip('10.1.0.254'), otherQuerierPresentMs: 254_750 },
       }),
-      interfaceState({ name: 'eth0', role: 'upstream', querier: undefined }),
+      interfaceState({ name: 'eth0', role: 'upstream', querier: undefined, trunk: { name: 'eth7', vlan: 4094 } }),
     ];
     const [first, second] = await client.listInterfaces({});
     expect(first).toMatchObject({ name: 'eth1', role: 2, status: 4, mode: 2, addresses: ['10.1.0.1/24'], mtu: 1500 });
@@ -72,6 +72,7 @@ describe('StateService', () => {
     expect(first?.querier).toMatchObject({ self: false, address: '10.1.0.254' });
     expect(fromWireTime(first?.querier?.expiresIn)).toBe(254_750);
     expect(second?.querier ?? undefined).toBeUndefined();
+    expect([first, second].map((found) => [found?.parent, found?.vlanId])).toEqual([['', 0], ['eth7', 4094]]);
   });
 
   test('an upstream tells how it reports; nobody heard leaves querier and ages absent', async () => {

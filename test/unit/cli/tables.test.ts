@@ -135,6 +135,7 @@ describe('tables', () => {
       'Role:                 downstream',
       'Status:               forwarding',
       'Mode:                 xdp',
+      'VLAN:                 -',
       'Interface index:      3',
       'MAC address:          02:00:00:00:00:01',
       'MTU:                  1500',

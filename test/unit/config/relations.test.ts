@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import { checkConfigText } from '../../../control/config/check';
+import { toSettings } from '../../../control/config/defaults';
 import { OverlapIndex, type FlowPrefix } from '../../../control/config/overlap-index';
 import { validateConfig } from '../../../control/config/validate';
 import { formatIpv4, formatPrefix, prefixContains, prefixMask, type Ipv4Prefix } from '../../../control/protocol/packet/address';
@@ -34,6 +35,44 @@ describe('the two sides of the router', () => {
     const upstream = (name: string): string =>
       `{name: ${name}, upstream: true, upstream_groups: [239.0.0.0/8], upstream_priority: 5}`;
     expect(problemsOf(`interfaces: [${upstream('a')}, ${upstream('b')}, {name: c}]`)).toEqual([]);
+  });
+});
+
+describe('a trunk and its VLANs', () => {
+  test('a VLAN is one, whichever way its number is written', () => {
+    expect(problemsOf('interfaces: [{name: eth0.7}, {name: eth0.0007}, {name: eth1.7}, {name: eth0.70}]')).toEqual(['interfaces[1].name: VLAN 7 of "eth0" is already interfaces[0]']);
+    expect(problemsOf('interfaces: [{name: eth0.7}, {name: eth0.7}]')).toEqual(['interfaces[1].name: "eth0.7" is already interfaces[0]']);
+  });
+
+  test('only a VLAN is given its addresses', () => {
+    expect(problemsOf('interfaces: [{name: br.lan.4094, addresses: [10.1.0.1/24, 10.2.0.1/32]}]')).toEqual([]);
+    for (const name of ['eth0', 'eth0.0', 'eth0.4095', 'eth0.1a']) {
+      expect(problemsOf(`interfaces: [{name: ${name}, addresses: [10.1.0.1/24]}]`)).toEqual([
+        `interfaces[0].addresses: only a VLAN is given its addresses here, one named such as "eth0.100" with a number of 1 to 4094; the kernel knows those of "${name}"`,
+      ]);
+    }
+  });
+
+  test.each([
+    ['10.1.0.1', 'is no address with the length of its subnet; write it such as "10.1.100.1/24"'],
+    ['10.1.0.1/0', 'is no address with the length of its subnet; write it such as "10.1.100.1/24"'],
+    ['10.1.0.1/33', 'is no address with the length of its subnet; write it such as "10.1.100.1/24"'],
+    ['10.1.0/24', 'is no address with the length of its subnet; write it such as "10.1.100.1/24"'],
+  ])('%s is no address of an interface', (address, words) => {
+    expect(problemsOf(`interfaces: [{name: eth0.100, addresses: ["${address}"]}]`)).toEqual([`interfaces[0].addresses[0]: "${address}" ${words}`]);
+  });
+
+  test('nor is that of a group', () => {
+    expect(problemsOf('interfaces: [{name: eth0.100, addresses: [239.1.1.1/24]}]')).toEqual(['interfaces[0].addresses[0]: "239.1.1.1" is no address of a host (0/8, 127/8 and 224/3 are none)']);
+  });
+
+  test('one device has one mode, which one entry may give for all', () => {
+    expect(problemsOf('interfaces: [{name: eth0, mode: tc}, {name: eth0.1}, {name: eth0.2, mode: auto}, {name: eth0.3, mode: tc}, {name: eth1.1, mode: xdp}]')).toEqual([]);
+    expect(problemsOf('interfaces: [{name: eth0.1}, {name: eth0, mode: tc}, {name: eth0.2, mode: xdp}]')).toEqual([
+      'interfaces[2].mode: is xdp, but "eth0" on the same device is tc; give both the same, or only one',
+    ]);
+    const { interfaces } = toSettings({ interfaces: [{ name: 'eth0.1' }, { name: 'eth0', mode: 'tc' }, { name: 'eth1' }] });
+    expect(interfaces.map(({ name, mode }) => [name, mode])).toEqual([['eth0.1', 'tc'], ['eth0', 'tc'], ['eth1', 'auto']]);
   });
 });
 

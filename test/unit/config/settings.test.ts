@@ -48,6 +48,7 @@ test('a name alone: everything else is the default', () => {
     interfaces: [
       {
         name: 'eth0',
+        addresses: [],
         upstream: undefined,
         ttlThreshold: 1,
         boundaries: [],
@@ -212,6 +213,7 @@ const FULL_SETTINGS: Settings = {
   interfaces: [
     {
       name: 'eth7',
+      addresses: [],
       upstream: {
         groups: [{ address: 0xef000000, length: 8 }],
         sources: [{ address: 0xc0000207, length: 32 }],
@@ -234,6 +236,7 @@ const FULL_SETTINGS: Settings = {
     },
     {
       name: 'eth8',
+      addresses: [],
       upstream: undefined,
       ttlThreshold: 1,
       boundaries: [],

@@ -4,14 +4,14 @@ import { CounterSlots } from '../../../control/dataplane/counter-slots';
 import { GroupPool, GROUP_REST_MS } from '../../../control/dataplane/group-pool';
 import { InstalledAbi } from '../../../control/dataplane/installed-abi';
 import { describeLayout, parseLayout } from '../../../control/dataplane/layout-record';
-import { readU32 } from '../../../control/dataplane/keys';
+import { readU32, u32Keys } from '../../../control/dataplane/keys';
 import { PrefixRoutes } from '../../../control/dataplane/prefix-routes';
 import { indexBuckets, RouteIndex } from '../../../control/dataplane/route-index';
 import type { Ipv4Prefix } from '../../../control/protocol/packet/address';
 import { abi, btf, FakeMap } from './fakes';
 
 const installed = new InstalledAbi(btf);
-const SIZES = { routes: 100, counters: 164, groups: 50, ranges: 10 };
+const SIZES = { routes: 100, counters: 164, groups: 50, ranges: 10, vlanSlots: 20 };
 
 describe('the layout that is pinned with the maps', () => {
   test('tells a later version all it has to know', () => {
@@ -43,6 +43,7 @@ describe('what is read back is what was written', () => {
     ttlThreshold: fc.constantFrom(0, 16),
     viaTc: fc.boolean(),
     local: fc.boolean(),
+    toVlans: fc.boolean(),
   });
 
   test('of a route', () => {
@@ -62,10 +63,16 @@ describe('what is read back is what was written', () => {
     );
   });
 
+  test('of whose a slot is', () => {
+    const keys = [{ group: 70_000, ifindex: 0, place: 3 }, { group: 1, ifindex: 80_000, place: 1 }];
+    const [keyView, vports] = [new DataView(abi.slotKeys(keys).buffer), new DataView(u32Keys([1024, 2]).buffer)];
+    expect(keys.map((_, i) => installed.readSlotOwner(keyView, vports, i))).toEqual([{ key: keys[0], vport: 1024 }, { key: keys[1], vport: 2 }]);
+  });
+
   test('of a port', () => {
     const names = ['eth0', 'a-name-of-15-ch'];
-    const records = names.map((name, i) => ({ vport: i + 1, ifindex: 7 + i, name, undo: i }));
-    const nothing = new Uint8Array(installed.portRecord({ ifindex: 0, name: '', undo: 0 }).length);
+    const records = names.map((name, i) => ({ vport: i + 1, ifindex: 7 + i, vlan: 100 * i, name, undo: i }));
+    const nothing = new Uint8Array(installed.portRecord({ ifindex: 0, vlan: 0, name: '', undo: 0 }).length);
     expect(installed.readPortRecords(Buffer.concat([nothing, ...records.map((record) => installed.portRecord(record)), nothing]))).toEqual(records);
   });
 });

@@ -83,5 +83,5 @@ export function recentOf(count: number): Uint8Array {
 
 export function entry(counter: number, source: number, options: { readonly incoming?: number; readonly installedAtMs?: number } = {}): RouteEntry {
   const { incoming = 1, installedAtMs = 0 } = options;
-  return { route: { source, group: 0xef010101, incoming, outgoing: [2] }, counter, group: undefined, installedAtMs, serial: counter + 1, viaTc: false };
+  return { route: { source, group: 0xef010101, incoming, outgoing: [2] }, counter, group: undefined, installedAtMs, serial: counter + 1, service: { viaTc: false, toVlans: false } };
 }

@@ -1,5 +1,5 @@
 /** Which programs a port gets, by what the configuration says and what kind of device it is. */
-import { isSamePlan, planPort } from '../../../control/dataplane/port-mode';
+import { isSamePlan, planDevice, planPort } from '../../../control/dataplane/port-mode';
 
 const HARDWARE = '';
 
@@ -25,4 +25,11 @@ test('a plan is another one when its mode, its reason or its way out is', () => 
   expect(isSamePlan(planPort({ mode: 'tc', kind: 'veth' }), planPort({ mode: 'tc', kind: HARDWARE }))).toBe(true);
   expect(isSamePlan(planPort({ mode: 'tc' }), planPort({ mode: 'auto', kind: 'veth' }))).toBe(false);
   expect(isSamePlan(planPort({ mode: 'xdp' }), planPort({ mode: 'auto' }))).toBe(false);
+});
+
+test('the ports of one device have one plan: tc goes before XDP, XDP before what the device decides', () => {
+  const modesTo = (...modes: readonly ('auto' | 'xdp' | 'tc')[]) => planDevice(modes.map((mode) => ({ mode, kind: 'veth' })));
+  expect(modesTo('auto', 'xdp', 'tc')).toEqual(planPort({ mode: 'tc', kind: 'veth' }));
+  expect(modesTo('auto', 'xdp')).toEqual(planPort({ mode: 'xdp', kind: 'veth' }));
+  expect(modesTo('auto', 'auto')).toEqual(planPort({ mode: 'auto', kind: 'veth' }));
 });

@@ -25,7 +25,7 @@ class FakeRanges {
   }
 }
 
-function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>() } = {}) {
+function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>(), vlanPorts = new Set<VportId>() } = {}) {
   const kernel = new FakeMap();
   const thresholds = new FakeMap();
   const memory = new BigUint64Array(indexBuckets(limit) * abi.routeIndex.bucketWords);
@@ -37,7 +37,7 @@ function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>() } = 
   const events: string[] = [];
   const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
   const ranges = new FakeRanges();
-  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, tcPorts, onInstalled: note('installed'), onRemoved: note('removed') });
+  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, tcPorts, vlanPorts, onInstalled: note('installed'), onRemoved: note('removed') });
   return { kernel, thresholds, ranges, pool, slots, routes, events };
 }
 
@@ -213,6 +213,18 @@ describe('routes that XDP cannot serve', () => {
     expect(written(kernel, 1)).toEqual(abi.route({ ...expected, counter: 0, viaTc: true }));
     expect(written(kernel, 2)).toEqual(abi.route({ ...expected, counter: 1, group: 98, viaTc: true, local: true }));
     expect(written(kernel, 3)).toEqual(abi.route({ ...expected, counter: 2, group: 98 }));
+  });
+
+  test('one with a VLAN among its outgoing ports is marked, and written again when the port becomes one', () => {
+    const vlanPorts = new Set<VportId>();
+    const { kernel, routes } = table({ vlanPorts });
+    routes.apply([set(1, 1, 2), set(2, 1, 3)], 0);
+    vlanPorts.add(2);
+    for (const piece of routes.misplaced()) routes.apply(piece, 0);
+    expect(written(kernel, 1)).toEqual(abi.route({ ...expected, counter: 0, toVlans: true }));
+    expect(written(kernel, 2)).toEqual(abi.route({ ...expected, counter: 1, group: 98 }));
+    routes.apply([set(3, 2, 3)], 0);
+    expect(written(kernel, 3)).toEqual(abi.route({ ...expected, counter: 2, group: 97, toVlans: true }));
   });
 
   test('the mode of the incoming port does not matter: only who can send does', () => {

@@ -63,6 +63,17 @@ export interface LinkOptions {
   readonly flags?: number;
   readonly kind?: string;
   readonly family?: number;
+  /** Of kind "vlan". */
+  readonly vlan?: VlanOptions;
+}
+
+export interface VlanOptions {
+  readonly parent: number;
+  readonly id: number;
+  /** Default 0x8100. */
+  readonly protocol?: number;
+  /** The parent is in another namespace. */
+  readonly isElsewhere?: boolean;
 }
 
 export function linkPayload(options: LinkOptions): Uint8Array {
@@ -74,6 +85,7 @@ export function linkPayload(options: LinkOptions): Uint8Array {
     flags = 0x10041,
     kind = '',
     family = 0,
+    vlan,
   } = options;
   return join(
     u8(family, 0),
@@ -84,8 +96,15 @@ export function linkPayload(options: LinkOptions): Uint8Array {
     attribute(3, Buffer.from(`${name}\0`)),
     attribute(4, u32(mtu)),
     attribute(1, u8(...mac)),
-    kind === '' ? u8() : attribute(18, attribute(1, Buffer.from(`${kind}\0`))),
+    vlan === undefined ? u8() : attribute(5, u32(vlan.parent)),
+    vlan?.isElsewhere === true ? attribute(37, u32(3)) : u8(),
+    kind === '' ? u8() : attribute(18, join(attribute(1, Buffer.from(`${kind}\0`)), vlan === undefined ? u8() : attribute(2, vlanData(vlan)))),
   );
+}
+
+function vlanData({ id, protocol = 0x8100 }: VlanOptions): Uint8Array {
+  // In network order, unlike the rest.
+  return join(attribute(1, u16(id)), attribute(5, u8(protocol >> 8, protocol & 0xff)));
 }
 
 export interface AddressOptions {

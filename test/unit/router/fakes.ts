@@ -126,6 +126,10 @@ export class FakeKernel {
     return this.#links.get(name);
   }
 
+  linkByIndex(ifindex: number): LinkState | undefined {
+    return [...this.#links.values()].find((link) => link.ifindex === ifindex);
+  }
+
   lookupRoute(address: number) {
     return this.unicast.get(address);
   }

@@ -55,6 +55,13 @@ test('an alternative subnet counts as connected, but not that of every address',
   expect(incoming([UPSTREAM, far, any], '192.0.2.1')).toEqual([1]);
 });
 
+test('a unicast route leads to the interface the kernel names, not to a VLAN on top of it that the kernel does not know', () => {
+  const vlan = { ...port(3, { prefix: ['10.3.0.1', 16] }), link: { ifindex: 102, trunk: { ifindex: 102, name: 'eth0', kind: '', vlan: 7 } } } as unknown as Port;
+  expect(incoming([UPSTREAM, LAN, vlan], '172.16.0.1', { ifindex: 102, prefixLength: 8 })).toEqual([2]);
+  expect(incoming([UPSTREAM, vlan, LAN], '172.16.0.1', { ifindex: 102, prefixLength: 8 })).toEqual([2]);
+  expect(incoming([UPSTREAM, LAN, vlan], '10.3.0.9')).toEqual([3]);
+});
+
 test('a unicast route through a downstream interface comes before the upstream', () => {
   expect(incoming([UPSTREAM, LAN], '172.16.0.1', { ifindex: 102, prefixLength: 8 })).toEqual([2]);
 });

@@ -151,6 +151,20 @@ test('while the upstream is away (*,G) has no incoming interface; its streams re
   expect(dataplane.routes.get(routeName(S, G))).toMatchObject({ incoming: UP, outgoing: [LAN1, LAN2] });
 });
 
+test('a VLAN is a port of the device below, there as long as that is', async () => {
+  const { dataplane, kernel, router, state } = await world(['up0', 'lan1', 'lan1.100']);
+  expect(dataplane.ports.get(3)).toMatchObject({ name: 'lan1', ifindex: 11, vlan: 100, kind: 'veth', mtu: 1500 });
+  expect(dataplane.ports.get(2)).toMatchObject({ name: 'lan1', ifindex: 11, vlan: 0 });
+  expect(state.interfaces()[2]).toMatchObject({ name: 'lan1.100', status: 'no-address', ifindex: 11, trunk: { name: 'lan1', vlan: 100 } });
+  router.punted([join(3)]);
+  expect(state.memberships().map((membership) => membership.interface)).toEqual(['lan1.100']);
+  kernel.remove('lan1');
+  await jest.advanceTimersByTimeAsync(0);
+  expect([...dataplane.ports.keys()]).toEqual([1]);
+  expect(state.interfaces()[2]).toMatchObject({ status: 'absent', trunk: undefined });
+  expect(state.memberships()).toEqual([]);
+});
+
 test('a downed interface asks nobody and keeps no membership', async () => {
   const { dataplane, kernel, router, state } = await world();
   router.punted([join(LAN1)]);

@@ -68,6 +68,20 @@ test('interfaces have the numbers they had; one that is configured no more is le
   expect(dataplane.ports.get(1)?.name).toBe('lan3');
 });
 
+test('a VLAN has its number whatever the kernel calls it, and whether or not the kernel has an interface for it', async () => {
+  const dataplane = new RecordingDataplane();
+  const places = [{ vport: 3, vlan: 200 }, { vport: 5, vlan: 100 }, { vport: 7 }];
+  dataplane.takenOver = { ports: places.map((place) => ({ name: 'lan1', ifindex: 11, ...place })), routes: [] };
+  const kernel = new FakeKernel();
+  kernel.set('lan1', { ifindex: 11, address: '10.1.1.1' });
+  kernel.set('video', { ifindex: 12, kind: 'vlan', address: '10.1.100.1', vlan: { ifindex: 11, id: 100 } });
+  const clock = { nowMs: () => 0, nowWallMs: () => 0 };
+  const router = new Router({ settings: settings('lan1.300', 'lan1', 'lan1.200', 'video'), dataplane, kernel, clock, log: quiet });
+  await router.start();
+  expect(router.ports.map(({ name, vport }) => [name, vport])).toEqual([['lan1.300', 1], ['lan1', 7], ['lan1.200', 3], ['video', 5]]);
+  await router.close();
+});
+
 test('what is installed is never less than it was, and not more than hosts ask for in the end', async () => {
   const outgoing = [LAN2, LAN1];
   const { dataplane, router, state, run } = await world([STAR, SOURCE]);
