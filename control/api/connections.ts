@@ -20,9 +20,17 @@ export interface Connection {
   readonly notAfterMs: number | undefined;
 }
 
+interface Ending {
+  /** A call came: what was sent is HTTP/2. */
+  hasCalled: boolean;
+  /** By the client, by an error, or by us on purpose. */
+  isExplained: boolean;
+}
+
 interface Open extends Connection {
   readonly socket: Socket;
   readonly injector: ConnectionInjector;
+  readonly ending: Ending;
 }
 
 export class Connections {
@@ -42,12 +50,14 @@ export class Connections {
   }
 
   adopt(socket: Socket, connection: Connection): void {
-    const { counters, refusals } = this.#options;
-    const interceptors = [admission(connection.caller, this.#options)];
+    const { counters } = this.#options;
+    const ending = this.#watchEnding(socket, connection.caller.name);
+    const caller = { ...connection.caller, takeRequest: () => (ending.hasCalled = true) && connection.caller.takeRequest() };
+    const interceptors = [admission(caller, this.#options)];
     // An injector for each connection: its interceptor is told who calls, which grpc-js itself tells of certificates only, at every call.
     const credentials = experimental.createServerCredentialsWithInterceptors(ServerCredentials.createInsecure(), interceptors);
     const injector = this.#server.createConnectionInjector(credentials);
-    const open = { ...connection, socket, injector };
+    const open = { ...connection, socket, injector, ending };
     this.#open.add(open);
     counters.addConnections(connection.kind, 1);
     socket.once('close', () => {
@@ -55,13 +65,26 @@ export class Connections {
       counters.addConnections(connection.kind, -1);
       injector.destroy();
     });
-    // A client that vanishes in the middle of a write (EPIPE, ECONNRESET) is ordinary: http2 ends its streams. What http2 itself ends, for
-    // bytes that are no frames, or too many streams, settings or resets, it ends with an error of its own.
-    socket.on('error', (error) => {
-      const code = errorCode(error);
-      if (code.startsWith('ERR_HTTP2')) refusals.count('http2', connection.caller.name, error.message);
-    });
     injector.injectConnection(socket);
+  }
+
+  /**
+   * http2 ends a connection for bytes that are no frames, or too many streams, settings or resets: with an error of its own, or, when they
+   * came with the end of the handshake, without a word. A client that vanishes (EPIPE, ECONNRESET) is ordinary.
+   */
+  #watchEnding(socket: Socket, name: string): Ending {
+    const { refusals } = this.#options;
+    const ending: Ending = { hasCalled: false, isExplained: false };
+    // Answers to our own end are no ending by the client.
+    socket.once('end', () => (ending.isExplained ||= !socket.writableEnded));
+    socket.on('error', (error) => {
+      ending.isExplained = true;
+      if (errorCode(error).startsWith('ERR_HTTP2')) refusals.count('http2', name, error.message);
+    });
+    socket.once('close', () => {
+      if (!ending.hasCalled && !ending.isExplained) refusals.count('http2', name, 'ended before its first call');
+    });
+    return ending;
   }
 
   /** Calls under way get a second to end. Resolves when all of the kind are closed. */
@@ -71,7 +94,8 @@ export class Connections {
   }
 }
 
-function drainOne({ socket, injector }: Open): Promise<void> {
+function drainOne({ socket, injector, ending }: Open): Promise<void> {
+  ending.isExplained = true;
   return new Promise((resolve) => {
     if (socket.destroyed) return resolve();
     const deadline = setTimeout(() => socket.destroy(), CLOSE_GRACE_MS);

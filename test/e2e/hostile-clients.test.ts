@@ -82,7 +82,8 @@ test('each is refused and counted; the client that behaves is answered, and the 
   expect(await attacked('streams', bad)).toEqual({ closed: 1 });
   expect(await refused('http2')).toBe(1);
   expect(await attacked('bytes', bad)).toEqual({ closed: 45 });
-  expect(await refused('http2', 'handshake', 'handshake_rate')).toBe(46);
+  // A few begin like the hello of an older version that promises more bytes, which are waited for.
+  expect(await refused('http2', 'handshake', 'handshake_rate', 'handshake_timeout')).toBe(46);
 
   caller.signal('SIGTERM');
   expect(await caller.exited).toEqual({ code: 0, signal: null });

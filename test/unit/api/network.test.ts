@@ -213,6 +213,19 @@ describe('who does not get in', () => {
     expect(await statusOf(clientOf(watcher), STATUS)).toBe('OK');
   });
 
+  test('clients that connect and leave without a call are refused nothing', async () => {
+    const api = await start();
+    const watcher = authority.issue('watcher');
+    for (let i = 0; i < 10; i++) {
+      const client = clientOf(watcher);
+      await new Promise<void>((resolve, reject) => client.waitForReady(Date.now() + 10_000, (error) => (error ? reject(error) : resolve())));
+      client.close();
+      await gone(connectTcp(api.socketPath).on('connect', function (this: Socket) { this.end(); }));
+    }
+    await eventually(() => counters.connections.tls + counters.connections.unix === 0, { what: 'they have left' });
+    expect([...counters.refused]).toEqual([]);
+  });
+
   function tlsTo(files: CertificateFiles, alpn: string[] | undefined): Socket {
     const [ca, key, cert] = [authority.certificate, files.key, files.certificate].map((file) => readFileSync(file));
     return connectTls({ port, host: '127.0.0.1', ca, key, cert, ...(alpn === undefined ? {} : { ALPNProtocols: alpn }) });
