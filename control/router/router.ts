@@ -3,39 +3,38 @@
  * arrives, on one event loop; decisions are made in protocol/ and mrib/, this file only carries them from one to the other.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { InterfaceSettings, Settings } from '../config/settings';
-import type { CounterSnapshot, Dataplane, Punt, RouteProblem } from '../dataplane/api';
-import { errorText, type XmcastError } from '../errors';
+import type { Settings } from '../config/settings';
+import type { CounterSnapshot, Punt, RouteProblem } from '../dataplane/api';
+import type { XmcastError } from '../errors';
 import { EventLog, type EventSink } from '../events';
-import type { Clock } from '../kernel/clock';
 import { DeadlineDriver } from '../kernel/deadline-driver';
 import { joinOnHost } from '../kernel/host-membership';
-import type { KernelView } from '../kernel/kernel-view';
-import { placeOf, VlanLinks } from '../kernel/vlan-links';
 import { Mrib } from '../mrib/mrib';
-import type { RouteChange, RouteKey, VportId } from '../mrib/route';
+import type { RouteChange, VportId } from '../mrib/route';
 import type { MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
-import { formatVlanName } from '../protocol/packet/vlan-name';
 import { Background } from './background';
 import { ChangeFeed } from './change-feed';
 import { CounterPoll } from './counter-poll';
+import { sendOn } from './first-packet';
 import { readIgmp, sendIgmp } from './igmp-io';
 import { LoopAlarm } from './loop-alarm';
 import { mribSettings } from './mrib-settings';
 import { Neighbors } from './neighbors';
-import type { Log } from '../log';
 import { Port, type PortEffect } from './port';
-import { OwnMemberships, type JoinOnHost } from './own-memberships';
+import { advanceDue, nextDeadlineOf } from './port-deadlines';
+import { numbersOf, PortPlaces } from './port-places';
+import { OwnMemberships } from './own-memberships';
 import { PolicerWatch } from './policer-watch';
 import { protocolEvent, upstreamEvent } from './protocol-events';
 import { PortSet } from './port-set';
 import { RouterReversePath } from './reverse-path';
 import { RouteSync } from './route-sync';
+import type { RouterOptions } from './router-options';
 import { SsmMapper } from './ssm-mapping';
 import { StaticEntries } from './static-entries';
 import { streamOf } from './stream-of';
-import { Takeover, type Unclaimed } from './takeover';
+import { Takeover } from './takeover';
 import { UpstreamReports } from './upstream-reports';
 import { Verification } from './verification';
 
@@ -45,20 +44,6 @@ const MANY_AT_ONCE = 256;
 const MANY_WAITING = 1024;
 /** Groups that are thought over in one step: some hundred microseconds where each has a source or two. */
 const GROUPS_AT_ONCE = 32;
-
-export interface RouterOptions {
-  readonly settings: Settings;
-  readonly dataplane: Dataplane;
-  readonly kernel: Pick<KernelView, 'link' | 'linkByIndex' | 'lookupRoute' | 'onChanges'>;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Default: the log alone. */
-  readonly events?: EventSink;
-  /** 0 ≤ random() < 1, for delays of reports. Default Math.random. */
-  readonly random?: () => number;
-  /** Default: in this machine's kernel. */
-  readonly joinOnHost?: JoinOnHost;
-}
 
 export class Router {
   readonly mrib: Mrib;
@@ -72,10 +57,11 @@ export class Router {
   /** For those who watch. */
   readonly feed = new ChangeFeed();
   readonly static: StaticEntries;
+  readonly takeover: Takeover;
   /** Groups of all interfaces. */
   readonly budget: MembershipBudget;
   readonly #options: RouterOptions;
-  readonly #links: VlanLinks;
+  readonly #places: PortPlaces;
   readonly #ports: PortSet;
   readonly #driver: DeadlineDriver;
   readonly #events: EventSink;
@@ -87,14 +73,13 @@ export class Router {
   #dataplaneDueMs: number | undefined;
   /** What the turn has changed so far: written together, or before something needs it. */
   #changes: RouteChange[] = [];
-  readonly #takeover: Takeover;
   #closed = false;
 
   constructor(options: RouterOptions) {
     const { settings, dataplane, kernel, clock, log } = options;
     this.#options = options;
     this.#settings = settings;
-    this.#links = new VlanLinks(kernel);
+    this.#places = new PortPlaces(kernel);
     this.budget = { limit: settings.limits.memberships, used: 0 };
     this.#events = options.events ?? new EventLog({ log, clock });
     const events = this.#events;
@@ -112,12 +97,11 @@ export class Router {
       onEffects: (port: Port, effects: readonly PortEffect[]) => this.#carryOut(port, effects),
       onChanged: () => this.#reversePathChanged(),
     };
-    const numbers = new Map(dataplane.takenOver?.ports.map(({ name, vlan: id = 0, vport }) => [formatVlanName({ parent: name, id }), vport]));
-    this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), { numbers, keyOf: (entry) => this.#placeName(entry) });
+    this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), { numbers: numbersOf(dataplane.takenOver), keyOf: (entry) => this.#places.nameOf(entry) });
     this.path = new RouterReversePath(() => this.ports, (address) => kernel.lookupRoute(address));
     this.mrib = new Mrib(mribSettings(settings), this.path);
     this.#reports = new UpstreamReports(this.mrib, this.path);
-    this.#takeover = new Takeover({
+    this.takeover = new Takeover({
       dataplane,
       mrib: this.mrib,
       path: this.path,
@@ -152,7 +136,7 @@ export class Router {
         this.#settle();
       },
       caughtUp: () => this.#background.idle(),
-      writing: this.#takeover.over,
+      writing: this.takeover.over,
     });
     this.counters = new CounterPoll(dataplane, clock, log, (current, previous) => this.#countersRead(current, previous));
     this.#driver = new DeadlineDriver(clock, { nextDeadline: () => this.#nextDeadline(), onDeadline: (nowMs) => this.#onDeadline(nowMs) });
@@ -183,19 +167,14 @@ export class Router {
 
   /** After start(), and only once: goes on with what a controller before has left installed. */
   async takeOver(): Promise<void> {
-    const removed = await this.#takeover.restore(this.#settings.dataplane.holdTimeMs);
+    const removed = await this.takeover.restore(this.#settings.dataplane.holdTimeMs);
     if (this.#closed) return;
     this.#collect(removed);
     // What is installed as it is wanted is not written, and there for whoever watches all the same.
     this.feed.routesWritten(this.#changes);
-    this.#changes = this.#takeover.end(this.#changes);
+    this.#changes = this.takeover.end(this.#changes);
     this.#settle();
     this.verification.start(this.#settings.dataplane.verifyIntervalMs);
-  }
-
-  /** takeOver() is under way, or still to come. */
-  get isTakingOver(): boolean {
-    return this.#takeover.isUnderWay;
   }
 
   /**
@@ -234,11 +213,6 @@ export class Router {
     if (!this.#closed) this.routes.retry(this.#nowMs());
   }
 
-  /** What a controller before this one had installed and nobody has asked for since. */
-  get unclaimed(): Unclaimed {
-    return this.#takeover.unclaimed;
-  }
-
   /** What came of routes that the data plane could not tell of at once. */
   routesApplied(changes: readonly RouteChange[], refused: readonly RouteProblem[]): void {
     if (!this.#closed) this.routes.applied(changes, refused);
@@ -261,7 +235,7 @@ export class Router {
     this.#closed = true;
     this.#driver.close();
     this.#background.close();
-    this.#takeover.close();
+    this.takeover.close();
     this.#own.close();
     this.ssm.close();
     await this.counters.close();
@@ -293,30 +267,21 @@ export class Router {
     const { source, group } = stream;
     const nowMs = this.#nowMs();
     this.#collect(this.mrib.sourceSeen(source, group, port.vport, nowMs));
-    if (punt.class === 'no_route') this.#sendOn(punt, { source, group });
+    if (punt.class === 'no_route') {
+      this.#writeRoutes();
+      sendOn(punt, stream, this.mrib.wantedRoute(source, group), { ...this.#options, routes: this.routes });
+    }
     const returns = punt.class === 'wrong_interface' && this.mrib.wantedRoute(source, group)?.outgoing.includes(port.vport) === true;
     if (returns) this.loops.returningStream(port.name, nowMs);
   }
 
-  /** The packet that asked for the route: it should have been forwarded, and is, once. */
-  #sendOn(punt: Punt, { source, group }: RouteKey): void {
-    const route = this.mrib.wantedRoute(source, group);
-    this.#writeRoutes();
-    const isWanted = route !== undefined && (route.outgoing.length > 0 || route.local === true);
-    if (!isWanted || route.incoming !== punt.vport || punt.frame.length < punt.frameBytes) return;
-    if (this.routes.problemOf(route) !== '') return;
-    this.#options.dataplane.resend(punt, { source, group }).catch((error: unknown) => {
-      this.#options.log.debug({ error: errorText(error) }, 'send the first packet of a flow on');
-    });
-  }
-
   #collect(changes: readonly RouteChange[]): void {
-    this.#takeover.changed(changes);
+    this.takeover.changed(changes);
     for (const change of changes) this.#changes.push(change);
   }
 
   #writeRoutes(): void {
-    if (this.#changes.length === 0 || this.#takeover.isUnderWay) return;
+    if (this.#changes.length === 0 || this.takeover.isUnderWay) return;
     const changes = this.#changes;
     this.#changes = [];
     this.routes.apply(changes, this.#nowMs());
@@ -327,7 +292,7 @@ export class Router {
     this.#writeRoutes();
     const nowMs = this.#nowMs();
     // Nor are upstreams told of less than they were.
-    if (!this.#takeover.isUnderWay) this.#reports.flush(nowMs);
+    if (!this.takeover.isUnderWay) this.#reports.flush(nowMs);
     this.#planHousekeeping(nowMs);
   }
 
@@ -342,7 +307,7 @@ export class Router {
         return sendIgmp(port, effect, dataplane, log);
       case 'membership':
         this.#collect(this.mrib.setDemand(port.vport, effect.group, effect.wanted));
-        this.#collect(this.#takeover.membershipChanged(effect.group));
+        this.#collect(this.takeover.membershipChanged(effect.group));
         this.feed.membershipChanged(port, effect.group);
         return this.#reports.groupChanged(effect.group);
       case 'querier':
@@ -363,16 +328,8 @@ export class Router {
   }
 
   async #followLink(port: Port): Promise<void> {
-    const link = this.#links.link(port.name, port.settings.addresses);
+    const link = this.#places.linkOf(port.settings);
     if (link !== port.link) await port.setLink(link);
-  }
-
-  /** As formatVlanName(), whatever the configuration calls it. */
-  #placeName({ name, addresses }: InterfaceSettings): string {
-    const link = this.#links.link(name, addresses);
-    if (link === undefined) return name;
-    const place = placeOf(link);
-    return formatVlanName({ parent: place.name, id: place.vlan });
   }
 
   #reversePathChanged(): void {
@@ -428,22 +385,12 @@ export class Router {
   }
 
   #nextDeadline(): number | undefined {
-    let earliest = this.#dataplaneDueMs;
-    const { holdEndsMs } = this.#takeover;
-    if (holdEndsMs !== undefined) earliest = Math.min(earliest ?? Infinity, holdEndsMs);
-    for (const port of this.ports) {
-      const deadline = port.nextDeadline();
-      if (deadline !== undefined && (earliest === undefined || deadline < earliest)) earliest = deadline;
-    }
-    return earliest;
+    return nextDeadlineOf(this.ports, [this.#dataplaneDueMs, this.takeover.holdEndsMs]);
   }
 
   #onDeadline(nowMs: number): void {
-    for (const port of this.ports) {
-      const deadline = port.nextDeadline();
-      if (deadline !== undefined && deadline <= nowMs) port.advance();
-    }
-    this.#collect(this.#takeover.sweep(nowMs));
+    advanceDue(this.ports, nowMs);
+    this.#collect(this.takeover.sweep(nowMs));
     this.#settle();
   }
 

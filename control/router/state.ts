@@ -60,7 +60,7 @@ export class RouterState implements StateSource {
     return {
       version,
       startedAtMs: this.#startedAtMs,
-      ready: !router.isTakingOver && router.ports.every((port) => port.problem === undefined) && dataplane.link?.isUp !== false,
+      ready: !router.takeover.isUnderWay && router.ports.every((port) => port.problem === undefined) && dataplane.link?.isUp !== false,
       dataplane: dataplane.link,
       interfaces: { configured: router.ports.length, forwarding: router.ports.filter((port) => port.usable).length },
       memberships: router.ports.reduce((sum, port) => sum + (port.igmp?.membershipCount ?? 0), 0),
@@ -111,7 +111,7 @@ export class RouterState implements StateSource {
     const { router, dataplane, clock } = this.#options;
     const { takenOver } = dataplane;
     if (takenOver === undefined) return undefined;
-    const { routes, memberships, holdEndsMs } = router.unclaimed;
+    const { routes, memberships, holdEndsMs } = router.takeover.unclaimed;
     return {
       ports: takenOver.ports.length,
       routes: takenOver.routes.length,
