@@ -119,7 +119,7 @@ export function readPort(message: xmcast.v1.DataplanePort.$Properties, maxVport:
   if (!isWithin(vlanId ?? 0, 0, MAX_VLAN)) return `vlan_id is above ${MAX_VLAN}`;
   const known = MODES[mode ?? 0];
   if (known === undefined) return `mode ${mode} is unknown`;
-  const parts = { vport, name, ifindex, mtu, ttlThreshold: ttlThreshold ?? 0, vlan: vlanId ?? 0 };
+  const parts = { vport, name, ifindex, mtu, ttlThreshold: ttlThreshold ?? 0, ...(vlanId ? { vlan: vlanId } : {}) };
   return { ...parts, macAddress: Uint8Array.from(macAddress), mode: known, kind: (kind ?? '').slice(0, MAX_NAME) };
 }
 
