@@ -36,7 +36,7 @@ test('only admins may call what is in no table, whatever it is called', () => {
 });
 
 test('what changes something is for no viewer', () => {
-  const changing = /\/(Apply|Confirm|Rollback|Reload|Update|Set|Reset|Detach|Renew|Delete|Write)/;
+  const changing = /\/(Apply|Confirm|Rollback|Reload|Update|Set|Reset|Detach|Renew|Delete|Write|Control)/;
   for (const [method, role] of Object.entries(METHOD_ROLES)) expect([method, changing.test(method)]).toEqual([method, role !== 'viewer']);
 });
 
