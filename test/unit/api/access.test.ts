@@ -19,9 +19,7 @@ function methodsOfSchema(): string[] {
     }
   };
   collect(Root.fromDescriptor(readSchema()));
-  // DataplaneService is on a socket of its own, whose permissions decide.
-  const served = services.filter(({ name }) => name !== 'DataplaneService');
-  return served.flatMap((service) => service.methodsArray.map(({ name }) => `/${service.fullName.slice(1)}/${name}`));
+  return services.flatMap((service) => service.methodsArray.map(({ name }) => `/${service.fullName.slice(1)}/${name}`));
 }
 
 const REFLECTION = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`);
