@@ -26,10 +26,17 @@ export interface Arguments {
   readonly electionId: bigint;
   /** Role dataplane. */
   readonly dataplaneSocket: string;
+  readonly dataplaneListen?: string;
+  readonly allow?: readonly string[];
   readonly detachOnStop: boolean;
   readonly maxRoutes: number;
   readonly maxReplicationGroups: number;
   readonly logLevel: string;
+  /** Both of the roles apart, for TCP between them. */
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsServerName?: string;
 }
 
 const DEFAULT_STATE_DIR = '/var/lib/xmcast';
@@ -47,7 +54,13 @@ const ROLES_OF: Readonly<Record<string, readonly Role[]>> = {
   detach: ['all', 'dataplane'],
   dataplane: ['controller'],
   electionId: ['controller'],
+  tlsServerName: ['controller'],
+  tlsCa: ['dataplane', 'controller'],
+  tlsCert: ['dataplane', 'controller'],
+  tlsKey: ['dataplane', 'controller'],
   dataplaneSocket: ['dataplane'],
+  dataplaneListen: ['dataplane'],
+  allow: ['dataplane'],
   detachOnStop: ['dataplane'],
   pinPath: ['all', 'dataplane'],
   maxRoutes: ['dataplane'],
@@ -87,6 +100,12 @@ export function daemonCommand(): Command {
     .option('--dataplane <target>', 'role controller: the data plane to drive', `unix://${DEFAULT_DATAPLANE_SOCKET}`)
     .addOption(new Option('--election-id <n>', 'role controller: of several the one with the highest drives the data plane').argParser(electionId).default(1n, '1'))
     .option('--dataplane-socket <path>', 'role dataplane: where controllers connect', DEFAULT_DATAPLANE_SOCKET)
+    .option('--dataplane-listen <address:port>', 'role dataplane: also TCP, for controllers with certificates')
+    .option('--allow <name...>', 'role dataplane: names in certificates of controllers that may drive, with "*"')
+    .option('--tls-ca <file>', 'TCP between the roles: authorities of the other end, PEM')
+    .option('--tls-cert <file>', 'TCP between the roles: certificate of this end, PEM')
+    .option('--tls-key <file>', 'TCP between the roles: its key, PEM')
+    .option('--tls-server-name <name>', 'role controller: name in the data plane\'s certificate, where it is not the host of the target')
     .option('--detach-on-stop', 'role dataplane: a signal ends forwarding too', false)
     .option('--max-routes <n>', 'role dataplane: room for routes', within(LIMITS_RANGES.routes), limits.routes)
     .option('--max-replication-groups <n>', 'role dataplane: room for distinct outgoing sets', within(LIMITS_RANGES.replicationGroups), limits.replicationGroups)

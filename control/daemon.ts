@@ -25,6 +25,7 @@ import { requirePrivileges } from './kernel/process-checks';
 import { LogLevel } from './log-level';
 import { MetricsListener } from './metrics/metrics-listener';
 import { productVersion } from './paths';
+import type { DataplaneAddress } from './remote/open-client';
 import { RemoteDataplane } from './remote/remote-dataplane';
 import { RemoteLinks } from './remote/remote-links';
 import type { Policers } from './remote/wire-route';
@@ -36,9 +37,7 @@ import { EntryStore, type EntryStoreOptions } from './static/entry-store';
 import { StaticManager } from './static/static-manager';
 
 /** A data plane in another process. */
-export interface RemoteOptions {
-  /** "unix:///run/xmcast/dataplane.sock" */
-  readonly target: string;
+export interface RemoteOptions extends DataplaneAddress {
   readonly electionId: bigint;
 }
 
@@ -277,7 +276,7 @@ async function connectDataplane(remote: RemoteOptions, policers: Policers, upcal
 /** Interfaces are those of the namespace in which the data plane is. */
 async function openLinks({ remote, log }: DaemonOptions): Promise<LinkSource> {
   if (remote !== undefined) {
-    const links = RemoteLinks.open(remote.target);
+    const links = RemoteLinks.open(remote);
     await links.whenComplete(CONNECT_PATIENCE_MS);
     return links;
   }

@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { NetlinkSocket, sdNotify } from '#bindings';
+import type { NetworkSettings } from './api/network';
 import { toSettings } from './config/defaults';
 import { MAX_INTERFACES } from './config/ranges';
 import { BpfDataplane } from './dataplane/bpf-dataplane';
@@ -18,6 +19,8 @@ import { Verification } from './router/verification';
 
 export interface DataplaneDaemonOptions {
   readonly socketPath: string;
+  /** undefined: no TCP. */
+  readonly network: NetworkSettings | undefined;
   readonly pinPath: string;
   readonly routeLimit: number;
   readonly groupLimit: number;
@@ -36,7 +39,7 @@ export interface DataplaneDaemon {
 
 /** Rejects with XmcastError; what had been started by then is stopped again. */
 export async function startDataplaneDaemon(options: DataplaneDaemonOptions): Promise<DataplaneDaemon> {
-  const { socketPath, log, keepOnStop, ...sizes } = options;
+  const { socketPath, network, log, keepOnStop, ...sizes } = options;
   requirePrivileges();
   const upcalls: { service?: DataplaneService } = {};
   const kernel = new KernelView({ openSocket: (socket) => new NetlinkSocket(socket) });
@@ -50,7 +53,7 @@ export async function startDataplaneDaemon(options: DataplaneDaemonOptions): Pro
   verification.start(toSettings({}).dataplane.verifyIntervalMs);
   const service = new DataplaneService({ dataplane, kernel, problems: () => verification.problems, clock: systemClock, version: productVersion(), log });
   upcalls.service = service;
-  const server = await startDataplaneServer({ socketPath, service, log }).catch(async (error: unknown) => {
+  const server = await startDataplaneServer({ socketPath, network, service, log }).catch(async (error: unknown) => {
     service.close();
     kernel.close();
     await verification.close();

@@ -8,6 +8,7 @@ import pino from 'pino';
 import type { Logger } from 'pino';
 import { FileLock } from '#bindings';
 import { parseArguments, type Arguments } from './arguments';
+import { dataplaneAddress, dataplaneNetwork } from './between-roles';
 import { toSettings } from './config/defaults';
 import { nodeFileSystem } from './config/file-system';
 import { loadConfigFile } from './config/load';
@@ -37,8 +38,8 @@ async function run(options: Arguments): Promise<void> {
   const begin = async (): Promise<Daemon> => {
     const starting = await startingConfig(options.config, state);
     log.level = toSettings(starting.running.config).logLevel;
-    const { role, dataplane: target, electionId, requireInterfaces, flush, bpfObject: bpfObjectPath } = options;
-    const remote = role === 'controller' ? { target, electionId } : undefined;
+    const { role, electionId, requireInterfaces, flush, bpfObject: bpfObjectPath } = options;
+    const remote = role === 'controller' ? { ...dataplaneAddress(options), electionId } : undefined;
     const onStopRequested = (): void => void process.kill(process.pid, 'SIGTERM');
     const openStore = (): Promise<RevisionStore> => RevisionStore.open(state);
     const entryStore = { ...state, folder: join(state.folder, STATIC_ENTRIES) };
@@ -66,6 +67,7 @@ async function runDataplane(options: Arguments, log: Logger): Promise<void> {
   stopOnSignal(log, async () => (await starting)?.close());
   starting = startDataplaneDaemon({
     socketPath: options.dataplaneSocket,
+    network: dataplaneNetwork(options),
     pinPath: options.pinPath ?? toSettings({}).dataplane.pinPath,
     routeLimit: options.maxRoutes,
     groupLimit: options.maxReplicationGroups,

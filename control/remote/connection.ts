@@ -10,7 +10,7 @@ import { errorText, type XmcastError } from '../errors';
 import type { Clock } from '../kernel/clock';
 import type { Log } from '../log';
 import { ControlStream, unreachable, type ControlStreamEvents } from './control-stream';
-import { openClient } from './open-client';
+import { openClient, type DataplaneAddress } from './open-client';
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
@@ -22,8 +22,7 @@ export interface Connected {
   readonly stream: ControlStream;
 }
 
-export interface ConnectionOptions extends Pick<ControlStreamEvents, 'onNews' | 'onFailure' | 'onResult'> {
-  readonly target: string;
+export interface ConnectionOptions extends DataplaneAddress, Pick<ControlStreamEvents, 'onNews' | 'onFailure' | 'onResult'> {
   /** For people. */
   readonly name: string;
   readonly electionId: bigint;
@@ -78,7 +77,8 @@ export class Connection {
 
   start(): void {
     const { target, name, electionId, onNews, onFailure, onResult } = this.#options;
-    const client = openClient(target);
+    const client = this.#openClient();
+    if (client === undefined) return;
     const stream = new ControlStream(client, target, {
       onOpened: (described) => void this.#opened(connected, described),
       onEnd: (reason) => this.#lost(connected, reason),
@@ -89,6 +89,16 @@ export class Connection {
     const connected = { client, stream };
     this.#connected = connected;
     stream.tell({ open: { name, controllerId: this.#controllerId, electionId: toWire(electionId) } });
+  }
+
+  /** undefined: it will be tried again. */
+  #openClient(): Client | undefined {
+    try {
+      return openClient(this.#options);
+    } catch (error) {
+      this.#again(`certificates of this controller: ${errorText(error)}`);
+      return undefined;
+    }
   }
 
   unreachable(): XmcastError {
@@ -118,7 +128,10 @@ export class Connection {
   }
 
   #lost(connected: Connected, reason: string): void {
-    if (this.#connected !== connected || this.#closed) return;
+    if (this.#connected === connected && !this.#closed) this.#again(reason);
+  }
+
+  #again(reason: string): void {
     const { clock, log, target } = this.#options;
     const { code, hint, message } = unreachable(target, reason);
     // Tried again and again: said once.

@@ -1,13 +1,20 @@
 /**
- * DataplaneService on its unix socket, with health and reflection. Who may connect is decided by the permissions of the socket: whoever
- * may write there drives the forwarder.
+ * DataplaneService on its unix socket, with health and reflection, and over TCP to controllers with certificates. Whoever may write to the
+ * socket drives the forwarder; of those on TCP, whoever a rule makes an admin.
  */
-import type { Socket } from 'node:net';
-import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
+import { performance } from 'node:perf_hooks';
+import { Server } from '@grpc/grpc-js';
+import type { Caller } from '../api/admission';
+import { ApiCounters } from '../api/api-counters';
+import { Connections } from '../api/connections';
 import { Health } from '../api/health';
+import { Network, type NetworkSettings } from '../api/network';
 import { addReflection } from '../api/reflection';
+import { Refusals } from '../api/refusals';
+import { TokenBucket } from '../api/token-bucket';
 import { unaryHandlers } from '../api/unary';
-import { listenUnix } from '../api/unix-socket';
+import { socketGroupId } from '../api/unix-group';
+import { listenUnix, type UnixListener } from '../api/unix-socket';
 import type { Log } from '../log';
 import type { CountersCall, DataplaneService, LinksCall, RoutesCall } from './dataplane-service';
 import { DATAPLANE_SERVICE_NAME, dataplaneServiceDefinition } from './definition';
@@ -16,11 +23,14 @@ import { KEEPALIVE_MS, MESSAGE_LIMIT_BYTES, WINDOW_BYTES } from './transport';
 
 const MAX_CONCURRENT_STREAMS = 100;
 const MAX_CONNECTIONS = 16;
-/** How long close() waits for calls under way. */
-const CLOSE_GRACE_MS = 500;
+/** Calls, not messages of a stream. */
+const CALLS_PER_SECOND = 1000;
+const UNIX_NAME = 'unix socket';
 
 export interface DataplaneServerOptions {
   readonly socketPath: string;
+  /** Default: no TCP. */
+  readonly network?: NetworkSettings | undefined;
   readonly service: DataplaneService;
   readonly log: Log;
 }
@@ -30,31 +40,46 @@ export interface DataplaneServer {
   close(): Promise<void>;
 }
 
-/** Rejects with XmcastError when the socket cannot be had. */
-export async function startDataplaneServer({ socketPath, service, log }: DataplaneServerOptions): Promise<DataplaneServer> {
+/** Rejects with XmcastError when a socket cannot be had. */
+export async function startDataplaneServer({ socketPath, network: settings, service, log }: DataplaneServerOptions): Promise<DataplaneServer> {
   const state = { isStopping: false };
+  const counters = new ApiCounters();
+  const refusals = new Refusals(counters, log, () => performance.now());
   const health = new Health(() => !state.isStopping, [DATAPLANE_SERVICE_NAME]);
   const server = createServer(service, health, log, () => state.isStopping);
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const sockets = new Set<Socket>();
-  const listener = await listenUnix(socketPath, {
-    maxConnections: MAX_CONNECTIONS,
-    onConnection: (socket) => adopt(socket, sockets, injector),
-    onError: (error) => log.warn({ err: error, socketPath }, 'the socket of the data plane cannot accept a connection'),
-  }).catch((error: unknown) => {
-    health.stop();
-    server.forceShutdown();
-    throw error;
-  });
-  let closed: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
+  const connections = new Connections(server, { counters, refusals, log });
+  const network = new Network({ connections, counters, refusals, log });
+  let unix: UnixListener | undefined;
+  const stop = async (): Promise<void> => {
     state.isStopping = true;
     health.stop();
-    listener.close();
+    unix?.close();
+    await network.close();
     service.close();
-    return shutDown(server, injector, sockets);
+    await Promise.all([connections.drain('unix'), connections.drain('tls')]);
+    server.forceShutdown();
   };
+  try {
+    unix = await listenUnix(socketPath, {
+      maxConnections: MAX_CONNECTIONS,
+      groupId: socketGroupId(undefined),
+      onConnection: (socket) => connections.adopt(socket, { kind: 'unix', caller: unixCaller(), notAfterMs: undefined }),
+      onError: (error) => log.warn({ err: error, socketPath }, 'the socket of the data plane cannot accept a connection'),
+      onDropped: () => refusals.count('connections', UNIX_NAME),
+    });
+    if (settings !== undefined) await network.start(settings);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  let closed: Promise<void> | undefined;
   return { close: () => (closed ??= stop()) };
+}
+
+/** The permissions of the socket have decided who may connect. */
+function unixCaller(): Caller {
+  const bucket = new TokenBucket(CALLS_PER_SECOND, performance.now());
+  return { name: UNIX_NAME, role: () => 'admin', takeRequest: () => bucket.take(performance.now()) };
 }
 
 function createServer(service: DataplaneService, health: Health, log: Log, isStopping: () => boolean): Server {
@@ -77,25 +102,4 @@ function createServer(service: DataplaneService, health: Health, log: Log, isSto
   health.addTo(server);
   addReflection(server, [DATAPLANE_SERVICE_NAME]);
   return server;
-}
-
-function adopt(socket: Socket, sockets: Set<Socket>, injector: ConnectionInjector): void {
-  sockets.add(socket);
-  socket.once('close', () => sockets.delete(socket));
-  // A controller that vanishes in the middle of a write is ordinary: http2 ends its streams.
-  socket.on('error', () => undefined);
-  injector.injectConnection(socket);
-}
-
-async function shutDown(server: Server, injector: ConnectionInjector, sockets: ReadonlySet<Socket>): Promise<void> {
-  const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  injector.drain(CLOSE_GRACE_MS);
-  const deadline = setTimeout(() => {
-    server.forceShutdown();
-    for (const socket of sockets) socket.destroy();
-  }, CLOSE_GRACE_MS);
-  await drained;
-  clearTimeout(deadline);
-  injector.destroy();
-  for (const socket of sockets) socket.destroy();
 }

@@ -28,7 +28,7 @@ const READINGS_BETWEEN_COMPLETE = 30;
 /** Repairs are logged where they are made. */
 const NOTHING_FOUND: Verification = { repairs: new Map(), problems: [] };
 
-export interface RemoteDataplaneOptions extends DataplaneEvents, Pick<ConnectionOptions, 'target' | 'name' | 'electionId' | 'clock' | 'log'> {}
+export interface RemoteDataplaneOptions extends DataplaneEvents, Pick<ConnectionOptions, 'target' | 'tls' | 'name' | 'electionId' | 'clock' | 'log'> {}
 
 export class RemoteDataplane implements Dataplane {
   readonly #options: RemoteDataplaneOptions;

@@ -8,7 +8,7 @@ import { InterfaceTable, type KernelChange, type KernelRoute, type LinkState } f
 import type { LinkSource } from '../kernel/kernel-view';
 import type { Ipv4 } from '../protocol/packet/address';
 import { dataplaneServiceDefinition } from './definition';
-import { openClient } from './open-client';
+import { openClient, type DataplaneAddress } from './open-client';
 import { tableOf } from './wire-links';
 
 type Piece = xmcast.v1.WatchLinksResponse.$Properties;
@@ -17,7 +17,7 @@ const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
 
 export class RemoteLinks implements LinkSource {
-  readonly #target: string;
+  readonly #address: DataplaneAddress;
   readonly #listeners = new Set<(changes: readonly KernelChange[]) => void>();
   readonly #waiting = new Set<() => void>();
   #table = new InterfaceTable();
@@ -31,12 +31,12 @@ export class RemoteLinks implements LinkSource {
   #retryTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(target: string) {
-    this.#target = target;
+  private constructor(address: DataplaneAddress) {
+    this.#address = address;
   }
 
-  static open(target: string): RemoteLinks {
-    const links = new RemoteLinks(target);
+  static open(address: DataplaneAddress): RemoteLinks {
+    const links = new RemoteLinks(address);
     links.#connect();
     return links;
   }
@@ -78,7 +78,8 @@ export class RemoteLinks implements LinkSource {
   }
 
   #connect(): void {
-    const client = openClient(this.#target);
+    const client = this.#openClient();
+    if (client === undefined) return this.#later();
     const { path, requestSerialize, responseDeserialize } = dataplaneServiceDefinition.watchLinks;
     const call: ClientReadableStream<Piece> = client.makeServerStreamRequest(path, requestSerialize as never, responseDeserialize, {}, new Metadata(), {});
     this.#connected = { client, call };
@@ -92,8 +93,21 @@ export class RemoteLinks implements LinkSource {
     if (this.#connected?.call !== call || this.#closed) return;
     this.#disconnect();
     this.#incoming = [];
+    this.#later();
+  }
+
+  #later(): void {
     this.#retryTimer = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2));
     this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
+  }
+
+  #openClient(): Client | undefined {
+    try {
+      return openClient(this.#address);
+    } catch {
+      // Its certificates: whoever drives the same data plane says so.
+      return undefined;
+    }
   }
 
   #disconnect(): void {

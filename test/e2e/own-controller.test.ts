@@ -1,4 +1,4 @@
-/** The controller of docs/api.md, as it stands there, drives a data plane: the stream it is made for arrives, and goes on without it. */
+/** The controller of docs/forwarder.md, as it stands there, drives a data plane: the stream it is made for arrives, and goes on without it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModuleKind, transpileModule } from 'typescript';
@@ -17,11 +17,10 @@ beforeAll(async () => {
 afterAll(async () => star?.lab.close());
 
 function exampleOf(document: string): string {
-  const section = readFileSync(inRepository(document), 'utf8').split('## Driving the forwarder yourself')[1] ?? '';
-  return /```ts\n([^]*?)```/.exec(section)?.[1] ?? '';
+  return /```ts\n([^]*?)```/.exec(readFileSync(inRepository(document), 'utf8'))?.[1] ?? '';
 }
 
-test('docs/api.md, driving the forwarder yourself', async () => {
+test('docs/forwarder.md', async () => {
   const [host] = star.hosts;
   if (host === undefined) throw new Error('no host');
   const [socketPath, pinPath] = [join(star.lab.directory, 'own.sock'), `/sys/fs/bpf/xmcast-${star.lab.id}-own`];
@@ -29,7 +28,7 @@ test('docs/api.md, driving the forwarder yourself', async () => {
   const dataplane = startDataplane(star.lab, star.router, { socketPath, pinPath });
   await eventually(() => dataplane.process.stdout.includes('the data plane is ready'), { what: 'the data plane is ready', timeoutMs: 30_000 });
   const program = join(star.lab.directory, 'controller.js');
-  writeFileSync(program, transpileModule(exampleOf('docs/api.md'), { compilerOptions: { module: ModuleKind.CommonJS, esModuleInterop: true } }).outputText);
+  writeFileSync(program, transpileModule(exampleOf('docs/forwarder.md'), { compilerOptions: { module: ModuleKind.CommonJS, esModuleInterop: true } }).outputText);
   const controller = star.lab.spawn(star.source.namespace, [process.execPath, program, `unix://${socketPath}`, 'up0', 'lan1'], {
     cwd: inRepository('.'),
     env: { NODE_PATH: inRepository('node_modules') },

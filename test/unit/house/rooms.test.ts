@@ -6,7 +6,7 @@ const ROOT = resolve(__dirname, '../../..');
 /** From the bottom up. Files directly in control/ that every room may use come first. */
 const ORDER = [
   'errors.ts', 'log.ts', 'paths.ts', 'events.ts', 'log-level.ts',
-  'protocol/packet', 'protocol/igmp', 'ssm', 'mrib', 'dataplane', 'kernel', 'config', 'static', 'import', 'api', 'remote', 'metrics', 'cli', 'router', 'daemon.ts', 'dataplane-daemon.ts', 'arguments.ts', 'main.ts',
+  'protocol/packet', 'protocol/igmp', 'ssm', 'mrib', 'dataplane', 'kernel', 'config', 'static', 'import', 'api', 'remote', 'metrics', 'cli', 'router', 'daemon.ts', 'dataplane-daemon.ts', 'arguments.ts', 'between-roles.ts', 'main.ts',
 ];
 const PURE = new Set(['protocol/packet', 'protocol/igmp', 'ssm', 'mrib']);
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROUTE_COUNTER_FIELDS, type CounterColumns } from '../../../control/dataplane/api';
 import type { DataplaneEvents, InstalledRoute, LocalCounterSnapshot, LocalDataplane, Punt, RouteProblem } from '../../../control/dataplane/api';
+import type { NetworkSettings } from '../../../control/api/network';
 import { systemClock } from '../../../control/kernel/clock';
 import { InterfaceTable, type KernelChange, type LinkState } from '../../../control/kernel/interface-table';
 import type { KernelFact } from '../../../control/kernel/netlink/decode';
@@ -106,10 +107,10 @@ export function newSocketPath(): string {
   return join(folder, 'dataplane.sock');
 }
 
-export async function serve(socketPath = newSocketPath(), dataplane = new FakeLocalDataplane()): Promise<Served> {
+export async function serve(socketPath = newSocketPath(), dataplane = new FakeLocalDataplane(), network?: NetworkSettings): Promise<Served> {
   const links = new FakeLinks();
   const service = new DataplaneService({ dataplane, kernel: links, problems: () => dataplane.problems, clock: systemClock, version: '1.2.3', log: quiet });
-  const server = await startDataplaneServer({ socketPath, service, log: quiet });
+  const server = await startDataplaneServer({ socketPath, network, service, log: quiet });
   open.push(() => server.close());
   return { dataplane, links, service, server, target: `unix://${socketPath}` };
 }

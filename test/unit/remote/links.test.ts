@@ -32,7 +32,7 @@ test('links, addresses in their order, and the longest prefix are what they are 
   const served = await serve();
   served.links.tell(link(3, 'lan1'), link(4, 'up0', false), address(3, '10.1.1.1'), address(3, '10.1.1.2', true), address(4, '10.9.0.1'));
   served.links.tell(route('10.0.0.0', 8, 4, '10.9.0.254'), route('10.1.1.0', 24, 3), route('10.66.0.0', 16, 0), route('0.0.0.0', 0, 4, '10.9.0.253'));
-  links = RemoteLinks.open(served.target);
+  links = RemoteLinks.open({ target: served.target });
   await links.whenComplete(10_000);
   for (const name of ['lan1', 'up0', 'other']) expect(links.link(name)).toEqual(served.links.table.link(name));
   for (const text of ['10.1.1.9', '10.2.0.1', '10.66.1.1', '192.0.2.1']) {
@@ -43,7 +43,7 @@ test('links, addresses in their order, and the longest prefix are what they are 
 test('what changes is told once, as at the source, and nothing else', async () => {
   const served = await serve();
   served.links.tell(link(3, 'lan1'), link(4, 'up0'), address(3, '10.1.1.1'));
-  links = RemoteLinks.open(served.target);
+  links = RemoteLinks.open({ target: served.target });
   await links.whenComplete(10_000);
   const told: KernelChange[] = [];
   links.onChanges((changes) => told.push(...changes));
@@ -59,7 +59,7 @@ test('what changes is told once, as at the source, and nothing else', async () =
 test('an outage: the last word holds, and what happened meanwhile is a change', async () => {
   const served = await serve();
   served.links.tell(link(3, 'lan1'));
-  links = RemoteLinks.open(served.target);
+  links = RemoteLinks.open({ target: served.target });
   await links.whenComplete(10_000);
   await served.server.close();
   expect(links.link('lan1')).toBeDefined();
@@ -73,7 +73,7 @@ test('an outage: the last word holds, and what happened meanwhile is a change', 
 
 test('a reader that goes leaves nothing behind', async () => {
   const served = await serve();
-  links = RemoteLinks.open(served.target);
+  links = RemoteLinks.open({ target: served.target });
   await links.whenComplete(10_000);
   expect(served.links.listeners).toBe(1);
   links.close();
@@ -84,7 +84,7 @@ test('a hundred thousand unicast routes come in pieces', async () => {
   const served = await serve();
   served.links.tell(link(3, 'lan1'));
   for (let i = 0; i < 100_000; i++) served.links.table.apply(route(`10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, 32, 3), 'dump');
-  links = RemoteLinks.open(served.target);
+  links = RemoteLinks.open({ target: served.target });
   await links.whenComplete(20_000);
   expect(links.lookupRoute(ip('10.1.134.159'))).toMatchObject({ ifindex: 3, prefixLength: 32 });
 }, 30_000);

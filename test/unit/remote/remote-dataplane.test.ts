@@ -11,7 +11,7 @@ afterEach(closeAll);
 const G = ip('239.1.1.1');
 const S = ip('10.0.0.1');
 const port = (vport: number, name = `lan${vport}`): PortSpec => ({
-  vport, name, ifindex: 100 + vport, macAddress: Uint8Array.of(2, 0, 0, 0, 0, vport), mtu: 1500, ttlThreshold: 1, mode: 'auto', kind: 'veth',
+  vport, name, ifindex: 100 + vport, macAddress: Uint8Array.of(2, 0, 0, 0, 0, vport), mtu: 1500, ttlThreshold: 1, mode: 'auto', kind: 'veth', vlan: vport === 2 ? 100 : 0,
 });
 const until = (isSo: () => boolean, what: string): Promise<unknown> => eventually(isSo, { what, intervalMs: 5 });
 
