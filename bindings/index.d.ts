@@ -114,11 +114,11 @@ export class BpfProgram {
   readonly info: { readonly translatedInstructions: number; readonly verifiedInstructions: number };
   /**
    * BPF_PROG_TEST_RUN once or `repeat` times. For XDP, `ingressIfindex` sets ctx->ingress_ifindex (it must exist in this netns)
-   * and `dataMeta` is placed in front of the packet as XDP metadata. `dataOut` begins at the packet, metadata left out.
+   * and `dataMeta` is placed in front of the packet as XDP metadata; for others, `mark` is skb->mark. `dataOut` begins at the packet, metadata left out.
    */
-  run(options: { data: Uint8Array; repeat?: number; ingressIfindex?: number; dataMeta?: Uint8Array; dataSizeOut?: number }): RunResult;
+  run(options: { data: Uint8Array; repeat?: number; ingressIfindex?: number; mark?: number; dataMeta?: Uint8Array; dataSizeOut?: number }): RunResult;
   /** As run, on a worker thread: for programs of clsact or tcx, whose redirects are real ones. */
-  runAsync(options: { data: Uint8Array; repeat?: number; ingressIfindex?: number; dataMeta?: Uint8Array; dataSizeOut?: number }): Promise<RunResult>;
+  runAsync(options: { data: Uint8Array; repeat?: number; ingressIfindex?: number; mark?: number; dataMeta?: Uint8Array; dataSizeOut?: number }): Promise<RunResult>;
   /** BPF_F_TEST_XDP_LIVE_FRAMES: real frames with real redirects; on a worker thread. */
   runLive(options: { data: Uint8Array; repeat: number; ingressIfindex: number; batchSize?: number }): Promise<void>;
   pin(path: string): void;
@@ -147,7 +147,13 @@ export class BpfLink {
 }
 
 /** Names one filter of an interface. */
-export interface TcFilterPlace { readonly ifindex: number; readonly priority: number; readonly handle: number }
+export interface TcFilterPlace {
+  readonly ifindex: number;
+  /** Default false: on the way in. */
+  readonly egress?: boolean;
+  readonly priority: number;
+  readonly handle: number;
+}
 /** Attaches to clsact ingress, for kernels without tcx (before Linux 6.6): makes the qdisc, and takes the place of what is there. */
 export function attachTcFilter(program: BpfProgram, place: TcFilterPlace): Promise<void>;
 /** Resolves with whether there was one. The qdisc stays: others may use it. */

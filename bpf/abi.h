@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Changes whenever the layout or the meaning of a map does. Checked against what is pinned. */
-enum xm_abi { XM_ABI_VERSION = 6 };
+enum xm_abi { XM_ABI_VERSION = 7 };
 
 enum xm_limits {
 	/* A vport is an index into xm_vports; 0 is never used, so that zeroed memory names no port. */
@@ -147,7 +147,7 @@ enum xm_route_flag {
 	XM_ROUTE_THRESHOLD = 2,
 	/* XDP cannot serve all of its copies: its packets are left to xm_tc_ingress, which can. */
 	XM_ROUTE_TC = 4,
-	/* The machine's own applications get its packets too, as they came. Only together with XM_ROUTE_TC. */
+	/* The machine's own applications get its packets on the interfaces of xm_members. Only together with XM_ROUTE_TC. */
 	XM_ROUTE_LOCAL = 8,
 	/* Some of its outgoing ports are VLANs: xm_slot_ports tells which port a copy is for, its device alone does not. */
 	XM_ROUTE_TRUNK = 16,
@@ -207,8 +207,9 @@ struct xm_vport_counters {
 	__u64 rx_packets; /* multicast data packets, also those dropped later */
 	__u64 rx_bytes;
 	__u64 resent_packets; /* packets the controller had been asked about and sent on */
-	__u64 accepted_packets; /* by a route: rx + resent = accepted + drops before a route took them + punts of class no_route
-				 */
+	__u64 originated_packets; /* multicast data packets the machine itself sent out here, as if they had come in */
+	/* By a route: rx + resent + originated = accepted + drops before a route took them + punts of class no_route. */
+	__u64 accepted_packets;
 	__u64 tx_packets; /* copies taken by the driver */
 	__u64 tx_bytes;
 	__u64 drops[XM_DROP_MAX];
@@ -295,6 +296,8 @@ struct xm_punt {
 	__u16 vport;
 	__u16 class; /* enum xm_punt_class */
 	__u32 lifted_tag; /* not 0: a VLAN tag (TCI) the kernel has taken out of the frame, and XM_PUNT_TAGGED */
+	__u32 host_has_it; /* not 0: the machine sent it itself, or its applications have got it */
+	__u32 pad;
 };
 
 #endif

@@ -58,6 +58,17 @@ static __always_inline struct xm_port *port_of(__u32 ifindex)
 	return ifindex < XM_FAST_PORTS ? bpf_map_lookup_elem(&xm_fast_ports, &ifindex) : port_by_hash(ifindex, 0);
 }
 
+/*
+ * Whether the machine itself is a member on this interface, by a route with this `out`. Global: to the verifier its answers are
+ * one way to go on, not three.
+ */
+__noinline int xm_is_member(__u32 out, __u32 counter, __u32 vport)
+{
+	__u32 key = vport << XM_ROUTE_COUNTER_BITS | counter;
+
+	return has_flag(out, XM_ROUTE_LOCAL) && bpf_map_lookup_elem(&xm_members, &key);
+}
+
 static __always_inline struct xm_cpu *this_cpu(void)
 {
 	struct xm_cpu *cpu = &xm_cpus[bpf_get_smp_processor_id() & (XM_MAX_CPUS - 1)];

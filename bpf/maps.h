@@ -133,6 +133,19 @@ struct {
 } xm_route_thresholds SEC(".maps");
 
 /*
+ * As struct xm_route.flow: a route's counters and a vport -> there: the machine is a member of the group on that interface. Its
+ * applications get what comes in by it, and of what leaves by it a copy, as on any host (ip_mc_output does the same). Only for
+ * routes with XM_ROUTE_LOCAL.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+} xm_members SEC(".maps");
+
+/*
  * Arrays of counters. Those of one CPU after those of the other, so that each CPU writes to lines of its own; the kernel's
  * per-CPU array finds a value by a pointer that is another trip to memory. BPF_F_MMAPABLE: values begin at a page, hence at a
  * line, and the controller reads them without a system call for each.

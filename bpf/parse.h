@@ -10,6 +10,7 @@
 #include "bpf_base.h"
 
 #define IP_HEADER_BYTES 20
+#define UDP_HEADER_BYTES 8
 
 enum xm_kind {
 	XM_KIND_OTHER, /* not ours: the host's stack sees it as before */
@@ -27,6 +28,7 @@ struct xm_packet {
 	__u32 packets; /* 1, or as many as the kernel will make of it */
 	__u32 bytes; /* of these, from their IP headers on */
 	__u32 lifted_tag; /* as in struct xm_punt */
+	__u32 host_has_it; /* as in struct xm_punt */
 };
 
 /* 224.0.0.0/24 never leaves its link (RFC 5771 section 4). */

@@ -95,6 +95,8 @@ static __always_inline int write_punt(const struct xm_packet *packet, __u32 vpor
 	punt->vport = vport;
 	punt->class = class;
 	punt->lifted_tag = packet->lifted_tag;
+	punt->host_has_it = packet->host_has_it;
+	punt->pad = 0;
 	punt->captured_bytes = copy_packet((__u8 *)(punt + 1), packet, bytes);
 	bpf_ringbuf_submit(punt, 0);
 	stats->punts[class]++;

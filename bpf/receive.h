@@ -116,15 +116,13 @@ static __noinline int is_above_threshold(const struct iphdr *ip, __u32 counter)
 	return threshold && ip->ttl > *threshold;
 }
 
-/* What may go no further may still be for the machine itself. */
-static __noinline int ttl_drop(const struct xm_packet *packet, struct xm_vport_counters *stats, __u32 counter, __u32 out)
+static __noinline int ttl_drop(const struct xm_packet *packet, struct xm_vport_counters *stats, __u32 counter)
 {
 	struct xm_route_faults *faults = route_faults(counter);
 
 	if (faults)
 		__sync_fetch_and_add(&faults->ttl_drops, packet->packets);
-	drop(packet, stats, XM_DROP_TTL_IN);
-	return has_flag(out, XM_ROUTE_LOCAL) ? XDP_PASS : XDP_DROP;
+	return drop(packet, stats, XM_DROP_TTL_IN);
 }
 
 /*
@@ -148,9 +146,9 @@ static __always_inline int admit(const struct xm_packet *packet, const struct xm
 	if (iif_of(flow) != vport)
 		return wrong_interface(packet, vport, stats, counters);
 	if (packet->ip->ttl < port->ttl_minimum)
-		return ttl_drop(packet, stats, counter_of(flow), out);
+		return ttl_drop(packet, stats, counter_of(flow));
 	if (has_flag(out, XM_ROUTE_THRESHOLD) && !is_above_threshold(packet->ip, counter_of(flow)))
-		return ttl_drop(packet, stats, counter_of(flow), out);
+		return ttl_drop(packet, stats, counter_of(flow));
 	stats->accepted_packets += packet->packets;
 	counters->packets += packet->packets;
 	counters->bytes += packet->bytes;

@@ -24,4 +24,11 @@ static __always_inline void set_source(void *frame, const void *mac)
 	*(__u16 *)(source + 4) = *(const __u16 *)(mac + 4);
 }
 
+static __always_inline int has_source(const void *frame, const void *mac)
+{
+	const void *source = frame + ETH_ALEN;
+
+	return *(const __u32 *)source == *(const __u32 *)mac && *(const __u16 *)(source + 4) == *(const __u16 *)(mac + 4);
+}
+
 #endif

@@ -73,13 +73,13 @@ static __always_inline int lift_tag(struct __sk_buff *skb)
 }
 
 /* As bpf_clone_redirect() returns. */
-static __always_inline long clone_tagged(struct __sk_buff *skb, __u32 ifindex, __u32 tci)
+static __always_inline long clone_tagged(struct __sk_buff *skb, __u32 ifindex, __u32 tci, __u64 flags)
 {
 	long error = bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tci);
 
 	if (error)
 		return error;
-	error = bpf_clone_redirect(skb, ifindex, 0);
+	error = bpf_clone_redirect(skb, ifindex, flags);
 	bpf_skb_vlan_pop(skb);
 	return error;
 }

@@ -17,28 +17,16 @@
 #include "punt.h"
 #include "receive.h"
 #include "rewrite.h"
+#include "tc-copy.h"
 #include "tc-vlan.h"
 #include "vlan.h"
 #include "xmit.h"
 
-#define UDP_HEADER_BYTES 8
-
-/* In skb->tc_index of a packet on its way to the machine's own applications that was forwarded before. */
-#define FORWARDED_ALREADY 0x786d
-
-/* What all copies of a packet have in common. No pointers: the verifier knows nothing of them in xm_send_clone(). */
-struct xm_tc_packet {
-	__u32 group; /* index into xm_groups */
-	__u32 counter;
-	__u32 packets;
-	__u32 bytes;
-	__u32 ttl; /* as received */
-	__u32 is_uncut; /* GSO */
-	__u32 is_trunk; /* its slots have ports of their own, see xm_slot_ports */
-	__u32 priority; /* of the tag it came in with */
-	__u32 learnt_by; /* the incoming vport when the copies are also counted by source, else 0 */
-	__be32 source;
-	__be32 destination;
+/* How a packet gets here. */
+enum xm_origin {
+	XM_RECEIVED,
+	XM_RESENT, /* by the controller, that had been asked about it */
+	XM_ORIGINATED, /* by the machine itself, as if it had come in by the interface it leaves by */
 };
 
 /* Other programs and filters of the device have their turn with what passes. */
@@ -74,6 +62,7 @@ static __always_inline enum xm_kind view_skb(struct __sk_buff *skb, struct xm_pa
 	packet->frame_bytes = skb->len;
 	packet->packets = 1;
 	packet->lifted_tag = lifted_tag(skb);
+	packet->host_has_it = 0;
 	if (readable > skb->len)
 		readable = skb->len;
 	view_readable(skb, packet);
@@ -88,144 +77,6 @@ static __always_inline enum xm_kind view_skb(struct __sk_buff *skb, struct xm_pa
 	packet->bytes = bpf_ntohs(packet->ip->tot_len);
 	measure_uncut(skb, packet);
 	return kind;
-}
-
-static __always_inline struct xm_recent *source_of(const struct xm_tc_packet *packet)
-{
-	return packet->learnt_by ? recent_source(packet->source, packet->destination, packet->learnt_by) : NULL;
-}
-
-static __noinline int drop_clone(const struct xm_tc_packet *packet, struct xm_vport_counters *stats, enum xm_drop_reason reason)
-{
-	struct xm_route_counters *counters = route_counters(packet->counter);
-	struct xm_route_faults *faults = route_faults(packet->counter);
-	struct xm_recent *recent = source_of(packet);
-
-	if (counters)
-		counters->dropped += packet->packets;
-	if (recent)
-		__sync_fetch_and_add(&recent->dropped, packet->packets);
-	if (faults && reason == XM_DROP_TTL_OUT)
-		__sync_fetch_and_add(&faults->ttl_drops, packet->packets);
-	if (reason < XM_DROP_MAX)
-		stats->drops[reason] += packet->packets;
-	return 0;
-}
-
-static __noinline void count_failed(const struct xm_tc_packet *packet, struct xm_vport_counters *stats)
-{
-	struct xm_route_counters *counters = route_counters(packet->counter);
-	struct xm_recent *recent = source_of(packet);
-
-	stats->drops[XM_DROP_XMIT] += packet->packets;
-	if (counters)
-		counters->failed += packet->packets;
-	if (recent)
-		__sync_fetch_and_add(&recent->failed, packet->packets);
-}
-
-static __always_inline void count_sent(const struct xm_tc_packet *packet, struct xm_vport_counters *stats)
-{
-	struct xm_route_counters *counters = route_counters(packet->counter);
-	struct xm_recent *recent = source_of(packet);
-
-	stats->tx_packets += packet->packets;
-	stats->tx_bytes += packet->bytes;
-	if (counters) {
-		counters->sent += packet->packets;
-		counters->sent_bytes += packet->bytes;
-	}
-	if (!recent)
-		return;
-	__sync_fetch_and_add(&recent->sent, packet->packets);
-	__sync_fetch_and_add(&recent->sent_bytes, packet->bytes);
-}
-
-/* Of what is not cut yet each piece has to fit, which only the kernel can tell. */
-static __always_inline int is_too_big(struct __sk_buff *skb, const struct xm_tc_packet *packet, const struct xm_vport *port)
-{
-	__u32 unused = 0;
-
-	if (!packet->is_uncut)
-		return packet->bytes > port->mtu;
-	/* A VLAN may have a smaller MTU than its device. */
-	if (packet->is_uncut + IP_HEADER_BYTES + UDP_HEADER_BYTES > port->mtu)
-		return 1;
-	return bpf_check_mtu(skb, port->ifindex, &unused, 0, BPF_MTU_CHK_SEGS) != BPF_MTU_CHK_RET_SUCCESS;
-}
-
-static __always_inline struct ethhdr *writable_headers(struct __sk_buff *skb)
-{
-	struct ethhdr *eth = (void *)(long)skb->data;
-
-	return (void *)eth + sizeof(*eth) + IP_HEADER_BYTES > (void *)(long)skb->data_end ? NULL : eth;
-}
-
-static __always_inline struct bpf_devmap_val *device_in(__u32 group, __u32 slot)
-{
-	void *devices = bpf_map_lookup_elem(&xm_groups, &group);
-
-	return devices ? bpf_map_lookup_elem(devices, &slot) : NULL;
-}
-
-/* 0: the slot is empty. */
-static __always_inline __u32 port_of_slot(const struct xm_tc_packet *packet, __u32 slot)
-{
-	struct bpf_devmap_val *device = device_in(packet->group, slot);
-	struct xm_port *known;
-
-	if (!device)
-		return 0;
-	if (packet->is_trunk)
-		return port_at(packet->group, 0, slot);
-	known = port_of(device->ifindex);
-	return known ? known->vport : 0;
-}
-
-/* As bpf_clone_redirect() returns. */
-static __always_inline long clone_to(struct __sk_buff *skb, const struct xm_tc_packet *packet, const struct xm_vport *port)
-{
-	if (!port->vlan)
-		return bpf_clone_redirect(skb, port->ifindex, 0);
-	return clone_tagged(skb, port->ifindex, port->vlan | packet->priority << VLAN_ID_BITS);
-}
-
-/* For one slot of the group; one that is empty is passed over. Global, so that it is verified once and not for each slot. */
-__noinline int xm_send_clone(struct __sk_buff *skb, const struct xm_tc_packet *packet, __u32 slot)
-{
-	__u32 vport = packet ? port_of_slot(packet, slot) : 0;
-	struct xm_vport *port = bpf_map_lookup_elem(&xm_vports, &vport);
-	struct xm_vport_counters *stats = vport_counters(vport);
-	struct ethhdr *eth;
-
-	if (!packet || !vport || !port || !stats)
-		return 0;
-	if (packet->ttl <= port->ttl_threshold)
-		return drop_clone(packet, stats, XM_DROP_TTL_OUT);
-	if (is_too_big(skb, packet, port))
-		return drop_clone(packet, stats, XM_DROP_TOO_BIG);
-	eth = writable_headers(skb);
-	if (!eth)
-		return 0;
-	set_source(eth, port->mac);
-	/* Negative: it did not get to the device. Positive, NET_XMIT_DROP or NET_XMIT_CN: its queue or its driver has dropped. */
-	if (clone_to(skb, packet, port))
-		count_failed(packet, stats);
-	else
-		count_sent(packet, stats);
-	return 0;
-}
-
-static __always_inline void send_clones(struct __sk_buff *skb, const struct xm_tc_packet *packet, __u32 copies)
-{
-	__u32 slot;
-
-#pragma clang loop unroll(disable)
-	for (slot = 0; slot < XM_MAX_VPORTS; slot++) {
-		if (slot >= copies)
-			break;
-		xm_send_clone(skb, packet, slot);
-	}
 }
 
 /* What a hop changes. */
@@ -278,24 +129,26 @@ static __always_inline void describe(const struct __sk_buff *skb, const struct x
 	common->is_uncut = skb->gso_size;
 	common->is_trunk = has_flag(route->out, XM_ROUTE_TRUNK);
 	common->priority = priority_of(packet->lifted_tag);
+	/* The stack takes what bears an address of its own for forged. */
+	common->members = has_flag(route->out, XM_ROUTE_LOCAL) && !packet->host_has_it ? route->out : 0;
 	common->learnt_by = has_flag(route->out, XM_ROUTE_LEARN) ? iif_of(route->flow) : 0;
 	common->source = packet->ip->saddr;
 	common->destination = packet->ip->daddr;
 }
 
-/* XDP_PASS when the packet, which is again as it was, is for the machine itself too. */
+/* `keep`: the packet goes its own way afterwards, as it came. */
 static __always_inline int forward_skb(struct __sk_buff *skb, const struct xm_packet *packet, const struct xm_port *port,
-				       const struct xm_route *route, struct xm_vport_counters *stats)
+				       const struct xm_route *route, struct xm_vport_counters *stats, int keep)
 {
-	int verdict = admit(packet, port, route, stats), is_local = has_flag(route->out, XM_ROUTE_LOCAL);
 	__u32 copies = copies_of(route->out), group = group_of(route->out);
+	int verdict = admit(packet, port, route, stats);
 	struct xm_tc_original original;
 	struct xm_tc_packet common;
 
 	if (verdict != XDP_REDIRECT)
 		return verdict;
 	if (!copies)
-		return is_local ? XDP_PASS : drop(packet, stats, XM_DROP_NO_RECEIVERS);
+		return keep ? XDP_PASS : drop(packet, stats, XM_DROP_NO_RECEIVERS);
 	if (!bpf_map_lookup_elem(&xm_groups, &group))
 		return drop(packet, stats, XM_DROP_NO_GROUP);
 	describe(skb, packet, route, &common);
@@ -303,10 +156,9 @@ static __always_inline int forward_skb(struct __sk_buff *skb, const struct xm_pa
 	if (pass_skb_hop(skb, &original))
 		return drop(packet, stats, XM_DROP_NO_METADATA);
 	send_clones(skb, &common, copies);
-	if (!is_local)
-		return XDP_DROP;
-	restore(skb, &original);
-	return XDP_PASS;
+	if (keep)
+		restore(skb, &original);
+	return XDP_DROP;
 }
 
 /* A later packet of the stream has gone already: better a stream that begins with that one than one out of order. */
@@ -316,30 +168,54 @@ static __always_inline int is_overtaken(const struct xm_route *route)
 	return !has_flag(route->out, XM_ROUTE_LEARN) && has_carried(counter_of(route->flow));
 }
 
-/* XDP has counted what it left to the host for its options. */
+static __always_inline void count_arrival(const struct xm_packet *packet, struct xm_vport_counters *stats, enum xm_origin origin)
+{
+	if (origin == XM_RESENT)
+		stats->resent_packets++;
+	else if (origin == XM_ORIGINATED)
+		stats->originated_packets += packet->packets;
+	else
+		count_received(packet, stats);
+}
+
+/* Nothing tells where it goes: the controller is asked, with as much of the packet as it can take. */
+static __always_inline int ask(struct __sk_buff *skb, struct xm_packet *packet, __u32 vport, struct xm_vport_counters *stats)
+{
+	__u32 host_has_it = packet->host_has_it;
+
+	if (view_skb(skb, packet, XM_PUNT_BYTES) != XM_KIND_DATA)
+		return drop(packet, stats, XM_DROP_NO_ROUTE);
+	packet->host_has_it = host_has_it;
+	return no_route(packet, vport, stats);
+}
+
+/* XDP_PASS when the packet, which is then as it was, is for the machine itself too: as it is a member where the packet came in.
+ */
 static __always_inline int receive_skb_data(struct __sk_buff *skb, struct xm_packet *packet, const struct xm_port *port,
-					    struct xm_vport_counters *stats, int is_resent)
+					    struct xm_vport_counters *stats, enum xm_origin origin)
 {
 	struct xm_route route __attribute__((aligned(8)));
 	enum xm_drop_reason reason = check_header(packet, ETH_HLEN);
-	int has_route;
+	int has_route, keep, verdict;
 
-	if (reason == XM_DROP_IP_OPTIONS && port->has_xdp)
+	/* XDP has counted what it left to the host for its options. */
+	if (reason == XM_DROP_IP_OPTIONS && port->has_xdp && origin != XM_ORIGINATED)
 		return XDP_PASS;
-	if (is_resent)
-		stats->resent_packets++;
-	else
-		count_received(packet, stats);
+	count_arrival(packet, stats, origin);
 	if (reason != XM_DROP_MAX)
 		return refuse(packet, stats, reason);
 	has_route = find_route(packet->ip, &route);
-	if (is_resent && has_route && is_overtaken(&route))
+	if (origin == XM_RESENT && has_route && is_overtaken(&route))
 		return drop(packet, stats, XM_DROP_NO_ROUTE);
-	if (!is_question(has_route, &route, port->vport))
-		return forward_skb(skb, packet, port, &route, stats);
-	if (view_skb(skb, packet, XM_PUNT_BYTES) != XM_KIND_DATA)
-		return drop(packet, stats, XM_DROP_NO_ROUTE);
-	return no_route(packet, port->vport, stats);
+	keep = origin == XM_ORIGINATED || xm_is_member(route.out, counter_of(route.flow), port->vport);
+	if (is_question(has_route, &route, port->vport)) {
+		packet->host_has_it = keep;
+		verdict = ask(skb, packet, port->vport, stats);
+	} else {
+		packet->host_has_it = origin == XM_ORIGINATED;
+		verdict = forward_skb(skb, packet, port, &route, stats, keep);
+	}
+	return keep ? XDP_PASS : verdict;
 }
 
 SEC("tc")
@@ -350,7 +226,7 @@ int xm_tc_ingress(struct __sk_buff *skb)
 	struct xm_port *port;
 	enum xm_kind kind;
 
-	if (!is_wire_ipv4(skb) || skb->tc_index == FORWARDED_ALREADY)
+	if (!is_wire_ipv4(skb) || skb->tc_index == XM_MARK_FORWARDED)
 		return TC_ACT_UNSPEC;
 	port = port_of_skb(skb);
 	if (!port)
@@ -364,36 +240,10 @@ int xm_tc_ingress(struct __sk_buff *skb)
 	if (!stats || kind == XM_KIND_OTHER)
 		return TC_ACT_UNSPEC;
 	if (kind == XM_KIND_DATA)
-		return tc_verdict(receive_skb_data(skb, &packet, port, stats, 0));
+		return tc_verdict(receive_skb_data(skb, &packet, port, stats, XM_RECEIVED));
 	if (port->has_xdp || view_skb(skb, &packet, XM_PUNT_BYTES) == XM_KIND_OTHER)
 		return TC_ACT_UNSPEC;
 	return tc_verdict(receive_signalling(&packet, port->vport, stats));
-}
-
-/*
- * A packet the controller was asked about, once more, now that it has a route. Run by the controller on the interface it came in
- * by, attached nowhere; so the machine's own applications get it through the stack's front door.
- */
-SEC("tc")
-int xm_resend(struct __sk_buff *skb)
-{
-	struct xm_vport_counters *stats;
-	struct xm_packet packet;
-	struct xm_port *port;
-
-	if (lift_tag(skb))
-		return TC_ACT_SHOT;
-	port = port_of_skb(skb);
-	if (!port || view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES) != XM_KIND_DATA)
-		return TC_ACT_SHOT;
-	stats = vport_counters(port->vport);
-	if (!stats)
-		return TC_ACT_SHOT;
-	if (receive_skb_data(skb, &packet, port, stats, 1) != XDP_PASS)
-		return TC_ACT_SHOT;
-	skb->tc_index = FORWARDED_ALREADY;
-	bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
-	return TC_ACT_UNSPEC;
 }
 
 #endif

@@ -6,6 +6,7 @@
  *   metadata -> broadcast into the route's replication group
  *   xm_egress, once per copy on its way out: TTL threshold, MTU, source MAC, VLAN tag on, count
  *   xm_tc_ingress (tc.h), on every port: what the former cannot take
+ *   xm_tc_egress (tc-egress.h), on every port: what the machine itself sends
  *
  * Creates no route and no state a stranger could fill. What is not IPv4 multicast data passes to the host's stack untouched.
  */
@@ -18,6 +19,8 @@
 #include "receive.h"
 #include "rewrite.h"
 #include "tc.h"
+#include "tc-egress.h"
+#include "tc-resend.h"
 #include "vlan.h"
 #include "xmit.h"
 
@@ -168,6 +171,7 @@ static __always_inline enum xm_kind view_frame(struct xdp_md *ctx, struct xm_pac
 	packet->frame_bytes = packet->end - packet->data;
 	packet->packets = 1;
 	packet->lifted_tag = 0;
+	packet->host_has_it = 0;
 	kind = classify(packet, link_bytes);
 	if (kind != XM_KIND_OTHER)
 		packet->bytes = bpf_ntohs(packet->ip->tot_len);

@@ -19,6 +19,7 @@ import type { Dataplane, DataplaneEvents } from './dataplane/api';
 import { errorText, XmcastError } from './errors';
 import { EventLog } from './events';
 import { systemClock } from './kernel/clock';
+import { HostGroups } from './kernel/host-groups';
 import { KernelView, type LinkSource } from './kernel/kernel-view';
 import { VlanLinks } from './kernel/vlan-links';
 import { requirePrivileges } from './kernel/process-checks';
@@ -108,7 +109,8 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
   closers.push(() => kernel.close());
   checkInterfaces(options, settings, kernel);
 
-  const router = new Router({ settings, dataplane, kernel, clock: systemClock, log, events });
+  const hostGroups = new HostGroups();
+  const router = new Router({ settings, dataplane, kernel, clock: systemClock, log, events, readHostGroups: () => hostGroups.read() });
   closers.push(() => router.close({ keep: keep() }));
   upcalls.open(router);
   // An interface that vanished just now is one that may return, as if it had never been there.

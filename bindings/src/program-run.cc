@@ -47,9 +47,10 @@ RunOutcome runOther(const ProgramHandle& program, const RunRequest& request, bpf
   if (!request.dataMeta.empty())
     fail(EINVAL, "run program " + program.name + " with XDP metadata though it is not an XDP program");
   __sk_buff in{};
-  if (request.ingressIfindex != 0) {
+  if (request.ingressIfindex != 0 || request.mark != 0) {
     in.ifindex = request.ingressIfindex;
     in.ingress_ifindex = request.ingressIfindex;
+    in.mark = request.mark;
     options.ctx_in = &in;
     options.ctx_size_in = sizeof(in);
   }

@@ -15,6 +15,8 @@ struct RunRequest {
   uint32_t repeat = 1;
   // 0: the kernel's own choice (the loopback of this netns).
   uint32_t ingressIfindex = 0;
+  // Not with XDP.
+  uint32_t mark = 0;
   // 0: room for everything the program may add.
   uint32_t dataSizeOut = 0;
 };

@@ -21,6 +21,7 @@ RunRequest runRequestArgument(const Napi::Value& value) {
   if (!options.Get("dataMeta").IsUndefined()) request.dataMeta = bytesArgument(options.Get("dataMeta"), "dataMeta").copy();
   request.repeat = optionalUint32(options.Get("repeat"), "repeat", 1);
   request.ingressIfindex = optionalUint32(options.Get("ingressIfindex"), "ingressIfindex", 0);
+  request.mark = optionalUint32(options.Get("mark"), "mark", 0);
   request.dataSizeOut = optionalUint32(options.Get("dataSizeOut"), "dataSizeOut", 0);
   return request;
 }

@@ -15,21 +15,22 @@ namespace {
 // Together they name one filter of an interface.
 struct FilterPlace {
   uint32_t ifindex;
+  bool egress;
   uint32_t priority;
   uint32_t handle;
 };
 
 FilterPlace placeArgument(const Napi::Value& value) {
   const Napi::Object place = objectArgument(value, "place");
-  return {uint32Argument(place.Get("ifindex"), "ifindex"), uint32Argument(place.Get("priority"), "priority"),
-          uint32Argument(place.Get("handle"), "handle")};
+  return {uint32Argument(place.Get("ifindex"), "ifindex"), place.Get("egress").ToBoolean().Value(),
+          uint32Argument(place.Get("priority"), "priority"), uint32Argument(place.Get("handle"), "handle")};
 }
 
-bpf_tc_hook ingressOf(const FilterPlace& place) {
+bpf_tc_hook hookOf(const FilterPlace& place) {
   bpf_tc_hook hook{};
   hook.sz = sizeof(hook);
   hook.ifindex = static_cast<int>(place.ifindex);
-  hook.attach_point = BPF_TC_INGRESS;
+  hook.attach_point = place.egress ? BPF_TC_EGRESS : BPF_TC_INGRESS;
   return hook;
 }
 
@@ -46,7 +47,7 @@ std::string describe(const std::string& verb, const FilterPlace& place) {
 }
 
 void attach(const ProgramHandle& program, const FilterPlace& place) {
-  bpf_tc_hook hook = ingressOf(place);
+  bpf_tc_hook hook = hookOf(place);
   const std::string operation = describe("attach", place);
   const int made = bpf_tc_hook_create(&hook);
   if (made < 0 && made != -EEXIST) fail(-made, operation);
@@ -58,7 +59,7 @@ void attach(const ProgramHandle& program, const FilterPlace& place) {
 }
 
 bool detach(const FilterPlace& place) {
-  const bpf_tc_hook hook = ingressOf(place);
+  const bpf_tc_hook hook = hookOf(place);
   const bpf_tc_opts options = optionsFor(place);
   const int error = bpf_tc_detach(&hook, &options);
   // No such device, no clsact on it, no such filter.
@@ -68,7 +69,7 @@ bool detach(const FilterPlace& place) {
 }
 
 uint32_t programAt(const FilterPlace& place) {
-  const bpf_tc_hook hook = ingressOf(place);
+  const bpf_tc_hook hook = hookOf(place);
   bpf_tc_opts options = optionsFor(place);
   const int error = bpf_tc_query(&hook, &options);
   if (error == -ENODEV || error == -EINVAL || error == -ENOENT) return 0;

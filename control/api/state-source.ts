@@ -33,6 +33,7 @@ export interface InterfaceState {
   readonly acceptedPackets: bigint;
   /** First packets of flows sent on by the controller. */
   readonly resentPackets: bigint;
+  readonly originatedPackets: bigint;
   readonly txPackets: bigint;
   readonly txBytes: bigint;
   /** Data-plane drops by reason (the names of enum xm_drop_reason in bpf/abi.h, lower case), only those > 0. */
@@ -91,6 +92,8 @@ export interface RouteState {
   /** "" when the route has no fixed incoming interface. */
   readonly incomingInterface: string;
   readonly outgoingInterfaces: readonly string[];
+  /** Where the machine itself is a member. */
+  readonly localInterfaces: readonly string[];
   readonly installed: boolean;
   /** Why it is not installed ("" when it is). */
   readonly problem: string;

@@ -66,6 +66,7 @@ function trafficPairs(entry: Interface): readonly Pair[] {
     ['Received', packets(entry.rxPackets, entry.rxBytes ?? null)],
     ['Taken by a route', packets(entry.acceptedPackets)],
     ['Sent on late', packets(entry.resentPackets)],
+    ['Sent by the router', packets(entry.originatedPackets)],
     ['Transmitted', packets(entry.txPackets, entry.txBytes ?? null)],
   ];
 }

@@ -29,7 +29,7 @@ function routeRow(route: Route): string[] {
     route.source ?? '',
     route.group ?? '',
     route.incomingInterface || 'any',
-    (route.outgoingInterfaces ?? []).join(' ') || '-',
+    [...(route.outgoingInterfaces ?? []), ...(route.localInterfaces ?? []).map((name) => `local(${name})`)].join(' ') || '-',
     route.static === true ? 'static' : 'dynamic',
     formatDuration(fromWireTime(route.age) ?? 0),
     route.installed === true ? 'yes' : `no: ${route.problem}`,

@@ -8,7 +8,7 @@ import type { Ipv4, Ipv4Prefix } from '../protocol/packet/address';
 import { withTag } from '../protocol/packet/ethernet';
 import { PUNT_CLASSES, ROUTE_COUNTER_FIELDS } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
-import { Layout, LITTLE_ENDIAN, mismatch, WORD_BYTES, WordReader } from './layout';
+import { Layout, LITTLE_ENDIAN, mismatch, namesOf, WORD_BYTES, WordReader } from './layout';
 
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 /** A packet with a TTL of 1 has nothing left to decrement. */
@@ -84,7 +84,7 @@ export class Abi {
   readonly #recent: Layout;
   readonly #punt: Layout;
   /** Looked up once: there may be fifty thousand a second. */
-  readonly #puntOffsets: Readonly<Record<'captured' | 'puntClass' | 'vport' | 'frameBytes' | 'liftedTag', number>>;
+  readonly #puntOffsets: Readonly<Record<'captured' | 'puntClass' | 'vport' | 'frameBytes' | 'liftedTag' | 'hostHasIt', number>>;
   readonly #routeCounters: WordReader;
   readonly #routeFaults: WordReader;
   readonly #vportCounters: WordReader;
@@ -132,6 +132,7 @@ export class Abi {
       vport: offsetOf('vport'),
       frameBytes: offsetOf('frame_bytes'),
       liftedTag: offsetOf('lifted_tag'),
+      hostHasIt: offsetOf('host_has_it'),
     };
     this.#routeCounters = new WordReader(new Layout(btf, 'xm_route_counters'));
     this.#routeFaults = new WordReader(new Layout(btf, 'xm_route_faults'));
@@ -255,6 +256,11 @@ export class Abi {
     });
   }
 
+  /** Under which it is told that the machine is a member on an interface of this route. */
+  memberKey(counter: number, vport: number): number {
+    return counter + vport * 2 ** this.#bits.counter;
+  }
+
   #flagsOf({ learn, ttlThreshold, viaTc = false, local = false, toVlans = false }: InstalledRoute): number {
     const isAbove = ttlThreshold > 0;
     return (learn ? this.#learn : 0) | (isAbove ? this.#threshold : 0) | (viaTc ? this.#tc : 0) | (local ? this.#local : 0) | (toVlans ? this.#trunk : 0);
@@ -336,6 +342,7 @@ export class Abi {
       rxPackets: read('rx_packets'),
       rxBytes: read('rx_bytes'),
       resentPackets: read('resent_packets'),
+      originatedPackets: read('originated_packets'),
       acceptedPackets: read('accepted_packets'),
       txPackets: read('tx_packets'),
       txBytes: read('tx_bytes'),
@@ -356,7 +363,8 @@ export class Abi {
     if (puntClass === undefined || this.#punt.size + captured > record.length) return undefined;
     const frame = record.subarray(this.#punt.size, this.#punt.size + captured);
     const frameBytes = view.getUint32(at.frameBytes, LITTLE_ENDIAN);
-    const punt = { class: puntClass, vport: view.getUint16(at.vport, LITTLE_ENDIAN) };
+    const hostHasIt = view.getUint32(at.hostHasIt, LITTLE_ENDIAN) !== 0;
+    const punt = { class: puntClass, vport: view.getUint16(at.vport, LITTLE_ENDIAN), hostHasIt };
     const tag = view.getUint32(at.liftedTag, LITTLE_ENDIAN);
     if (tag < this.#tagged || captured < ETHERNET_BYTES) return { ...punt, frame, frameBytes };
     // As it was on the wire: the kernel had the tag beside the frame.
@@ -383,16 +391,6 @@ function copyCounters(read: (member: string) => bigint): CopyCounters {
     failed: read('failed'),
     dropped: read('dropped'),
   };
-}
-
-/** Names of an enum's members by value, without prefix, lower case; the closing _MAX is left out. */
-function namesOf(btf: BtfLayout, enumName: string, prefix: string): readonly string[] {
-  const members = btf.enums[enumName];
-  if (members === undefined) throw mismatch(`enum ${enumName} is missing`);
-  return Object.entries(members)
-    .filter(([name]) => name !== `${prefix}MAX`)
-    .sort(([, a], [, b]) => a - b)
-    .map(([name]) => name.slice(prefix.length).toLowerCase());
 }
 
 function checkPuntClasses(found: readonly string[]): void {

@@ -114,11 +114,11 @@ function adoptOne(key: RouteKey, found: Read, groups: ReadonlyMap<number, Group>
   return entry !== undefined;
 }
 
-export function wantedOf(key: RouteKey, { read, ttlThreshold }: Read, outgoing: readonly VportId[]): WantedRoute {
-  const { incoming, local } = read;
+export function wantedOf(key: RouteKey, { read, ttlThreshold, local }: Read, outgoing: readonly VportId[]): WantedRoute {
+  const { incoming } = read;
   // Nearly all routes: without spreads, of which each costs as much as all the rest.
-  if (!isRange(key) && ttlThreshold === 0 && !local) return { source: key.source, group: key.group, incoming, outgoing };
-  return { ...key, incoming, outgoing, ...(ttlThreshold > 0 ? { ttlThreshold } : {}), ...(local ? { local } : {}) };
+  if (!isRange(key) && ttlThreshold === 0 && local.length === 0) return { source: key.source, group: key.group, incoming, outgoing };
+  return { ...key, incoming, outgoing, ...(ttlThreshold > 0 ? { ttlThreshold } : {}), ...(local.length > 0 ? { local } : {}) };
 }
 
 /** Those whose group lacks a device that went away, or is one of two for the same set, get a proper one. */

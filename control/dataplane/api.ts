@@ -56,6 +56,8 @@ export interface Punt {
   /** From the Ethernet header on; may be shorter than the frame was. */
   readonly frame: Uint8Array;
   readonly frameBytes: number;
+  /** The machine sent it itself, or its applications have got it. Default false. */
+  readonly hostHasIt?: boolean;
 }
 
 /** Bytes are those of the IP total length. */
@@ -94,7 +96,9 @@ export interface VportCounters {
   readonly rxBytes: bigint;
   /** Sent on by resend(). */
   readonly resentPackets: bigint;
-  /** Taken by a route: rx + resent = accepted + drops before a route + punts of class no_route. */
+  /** Sent out here by the machine itself, as if they had come in. */
+  readonly originatedPackets: bigint;
+  /** Taken by a route: rx + resent + originated = accepted + drops before a route + punts of class no_route. */
   readonly acceptedPackets: bigint;
   readonly txPackets: bigint;
   readonly txBytes: bigint;

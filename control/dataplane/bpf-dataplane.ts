@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RingBufferReader } from '#bindings';
 import type { BpfMap, BpfProgram } from '#bindings';
 import type { RouteChange, RouteKey, VportId } from '../mrib/route';
+import { withFinishedChecksum } from '../protocol/packet/udp-checksum';
 import type { Abi } from './abi';
 import { adopt } from './adopt';
 import type {
@@ -19,6 +20,7 @@ import { Handover } from './handover';
 import { detachAll } from './detach';
 import { GROUP_REST_MS } from './group-pool';
 import { loadForwarder, writePolicers, type Forwarder } from './loader';
+import { MemberTable } from './member-table';
 import { findPredecessor, migrate, type Predecessor } from './migrate';
 import { PinFolder } from './pin-folder';
 import { PortDevices } from './port-device';
@@ -103,6 +105,7 @@ export class BpfDataplane implements LocalDataplane {
     this.#handover = new Handover(abi, object.map('xm_recent_flows'), object.map('xm_route_moved').words());
     this.#index = new RouteIndex(abi.routeIndex, object.map('xm_route_buckets').words());
     this.#ranges = new PrefixRoutes(abi, { groups: object.map('xm_group_prefixes'), sources: object.map('xm_source_prefixes') });
+    const members = new MemberTable(abi, object.map('xm_members'));
     this.#routes = new RouteTable(abi, {
       map: object.map('xm_routes'),
       index: this.#index,
@@ -111,6 +114,7 @@ export class BpfDataplane implements LocalDataplane {
       groups: replication.pool,
       slots: this.#slots,
       limit: options.routeLimit,
+      members,
       tcPorts: ports.inTcMode,
       vlanPorts: ports.vlans,
       onInstalled: (entry) => this.#handover.installed(entry),
@@ -124,6 +128,7 @@ export class BpfDataplane implements LocalDataplane {
       routes: this.#routes,
       index: this.#index,
       ranges: this.#ranges,
+      members,
       nowMs: options.nowMs,
       isClosed: () => this.#closed,
     });
@@ -215,7 +220,8 @@ export class BpfDataplane implements LocalDataplane {
     if (ingressIfindex === undefined || this.#closed) return Promise.resolve();
     const later = [this.#abi.noRouteKey(source, group, punt.vport), this.#abi.newSourceKey(source, group, punt.vport)];
     if (later.some((key) => this.#hasSeen(key))) return Promise.resolve();
-    return this.#resender.runAsync({ data: punt.frame, ingressIfindex }).then(() => undefined);
+    const data = withFinishedChecksum(punt.frame);
+    return this.#resender.runAsync({ data, ingressIfindex, mark: punt.hostHasIt === true ? 1 : 0 }).then(() => undefined);
   }
 
   /** Packets that were lost after the one that asked, or that (*,G) has forwarded since. */
@@ -319,7 +325,7 @@ async function openParts(options: BpfDataplaneOptions, pins: PinFolder): Promise
       records: object.map('xm_port_records'),
     },
     xdp: object.program('xm_ingress'),
-    tc: object.program('xm_tc_ingress'),
+    tc: { ingress: object.program('xm_tc_ingress'), egress: object.program('xm_tc_egress') },
     devices: new PortDevices(installedAbi.undoBits, options.onTrouble),
     pins,
   });

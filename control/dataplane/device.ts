@@ -6,16 +6,17 @@ import { PacketSocket } from '#bindings';
 import type { BpfProgram } from '#bindings';
 import type { XmcastError } from '../errors';
 import type { PortAttachment, PortSpec, RepairKind } from './api';
-import { attachTc, attachXdp, findTc, findXdp, type Hook, type HookPlace } from './hook';
+import { attachXdp, findXdp, type Hook, type HookPlace } from './hook';
 import type { PinFolder } from './pin-folder';
 import type { DeviceNeeds, PortDevices } from './port-device';
-import { isGone, stripsTagsError, tcError, xdpError } from './port-errors';
+import { isGone, stripsTagsError, xdpError } from './port-errors';
 import { isSamePlan, type PortPlan } from './port-mode';
+import { TcPrograms, type TcDevice, type TcProgramSet } from './tc-programs';
 
 export interface DeviceParts {
   readonly devices: PortDevices;
   readonly xdp: BpfProgram;
-  readonly tc: BpfProgram;
+  readonly tc: TcProgramSet;
   readonly pins: PinFolder;
 }
 
@@ -36,7 +37,7 @@ interface XdpPart {
 interface Attached {
   readonly spec: PortSpec;
   readonly socket: PacketSocket;
-  readonly tc: Hook;
+  readonly tc: TcPrograms;
   readonly part: XdpPart;
   readonly undo: number;
 }
@@ -44,7 +45,7 @@ interface Attached {
 export class Device {
   readonly socket: PacketSocket;
   readonly #parts: DeviceParts;
-  readonly #tc: Hook;
+  readonly #tc: TcPrograms;
   #spec: PortSpec;
   /** undefined: from a controller before this one; what it is to be like is not known yet. */
   #wish: DeviceWish | undefined;
@@ -67,10 +68,10 @@ export class Device {
   static async attach(parts: DeviceParts, wish: DeviceWish): Promise<Device> {
     const { spec } = wish;
     const socket = new PacketSocket({ ifindex: spec.ifindex, protocol: 0 });
-    let tc: Hook | undefined;
+    let tc: TcPrograms | undefined;
     let undo = 0;
     try {
-      tc = await attachTcTo(parts, spec);
+      tc = await TcPrograms.attach(tcDeviceOf(parts, spec));
       undo = await parts.devices.ensure(spec, needsOf(wish));
       return new Device(parts, wish, { spec, socket, tc, undo, part: await xdpPart(parts, wish, undefined) });
     } catch (error) {
@@ -83,7 +84,7 @@ export class Device {
 
   /** As a controller before this one has left it; its programs are replaced later. undefined when they are not there any more. */
   static async adopt(parts: DeviceParts, spec: PortSpec, undo: number): Promise<Device | undefined> {
-    const [xdp, tc] = [await findXdp(placeOf(parts, spec, parts.xdp)), await findTc(placeOf(parts, spec, parts.tc))];
+    const [xdp, tc] = [await findXdp(placeOf(parts, spec, parts.xdp)), await TcPrograms.find(tcDeviceOf(parts, spec))];
     if (tc === undefined) {
       await xdp?.detach();
       await parts.devices.giveBack(spec, undo);
@@ -114,7 +115,7 @@ export class Device {
   /** Rejects when it has just gone, or somebody has detached what was there. */
   async replacePrograms(): Promise<void> {
     // tc first: what XDP leaves to it must not go astray.
-    await this.#tc.replace(this.#parts.tc);
+    await this.#tc.replace();
     await this.#part.xdp?.replace(this.#parts.xdp);
   }
 
@@ -142,7 +143,7 @@ export class Device {
   /** Puts right what somebody else has changed. Rejects with XmcastError when that cannot be. */
   async repair(): Promise<readonly RepairKind[]> {
     const { xdp } = this.#part;
-    const kinds: RepairKind[] = [...(await repairHook(this.#tc, (error) => tcError(this.#spec, error)))];
+    const kinds: RepairKind[] = [...(await this.#tc.repair())];
     if (xdp !== undefined) kinds.push(...(await repairHook(xdp, (error) => xdpError(this.#spec, error))));
     const changed = await this.#parts.devices.ensure(this.#spec, this.#needs);
     this.#undo |= changed;
@@ -180,12 +181,8 @@ function placeOf({ pins }: DeviceParts, { ifindex }: PortSpec, program: BpfProgr
   return { program, ifindex, pins };
 }
 
-async function attachTcTo(parts: DeviceParts, spec: PortSpec): Promise<Hook> {
-  try {
-    return await attachTc(placeOf(parts, spec, parts.tc));
-  } catch (error) {
-    throw tcError(spec, error);
-  }
+function tcDeviceOf({ tc: programs, pins }: DeviceParts, spec: PortSpec): TcDevice {
+  return { spec, programs, pins };
 }
 
 async function xdpPart(parts: DeviceParts, wish: DeviceWish, present: Hook | undefined): Promise<XdpPart> {

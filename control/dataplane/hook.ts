@@ -3,12 +3,13 @@
  * a filter of clsact. Knows how each is attached, taken over, looked after and taken away; not what the programs do.
  */
 import { existsSync, rmSync } from 'node:fs';
-import { attachTcFilter, BpfLink, detachTcFilter, queryTcFilter, type BpfProgram } from '#bindings';
+import { attachTcFilter, BpfLink, detachTcFilter, queryTcFilter, type BpfProgram, type TcFilterPlace } from '#bindings';
 import { errorCode } from '../errors';
 import type { PinFolder } from './pin-folder';
-import { filterOf } from './tc-filter';
+import { filterOf, type TcDirection } from './tc-filter';
 
-const BPF_TCX_INGRESS = 46;
+/** enum bpf_attach_type. */
+const TCX: Readonly<Record<TcDirection, number>> = { ingress: 46, egress: 47 };
 /** <linux/if_link.h>. Generic XDP shares one buffer among all copies and is slower than the kernel's own forwarder. */
 const XDP_FLAGS_DRV_MODE = 4;
 /** What kernels answer that do not know the attach type. */
@@ -20,6 +21,10 @@ export interface HookPlace {
   readonly program: BpfProgram;
   readonly ifindex: number;
   readonly pins: PinFolder;
+}
+
+export interface TcPlace extends HookPlace {
+  readonly direction: TcDirection;
 }
 
 /** What somebody had undone, and was done again. */
@@ -41,11 +46,10 @@ export async function attachXdp({ program, ifindex, pins }: HookPlace): Promise<
   return pinned(new LinkHook(await attach(program), { pin: pins.linkPath(String(ifindex)), program, attach }));
 }
 
-export async function attachTc(place: HookPlace): Promise<Hook> {
-  const { program, ifindex, pins } = place;
-  const attach = (now: BpfProgram): Promise<BpfLink> => BpfLink.attach(now, ifindex, BPF_TCX_INGRESS);
+export async function attachTc(place: TcPlace): Promise<Hook> {
+  const link = tcxPlace(place);
   try {
-    return pinned(new LinkHook(await attach(program), { pin: pins.linkPath(`${ifindex}_tc`), program, attach }));
+    return pinned(new LinkHook(await link.attach(place.program), link));
   } catch (error) {
     if (!NO_TCX.includes(errorCode(error))) throw error;
     return attachFilter(place);
@@ -53,8 +57,9 @@ export async function attachTc(place: HookPlace): Promise<Hook> {
 }
 
 /** For kernels without tcx. */
-export async function attachFilter({ program, ifindex, pins }: HookPlace): Promise<Hook> {
-  const hook = new FilterHook(ifindex, pins.filterPath(ifindex), program);
+export async function attachFilter(place: TcPlace): Promise<Hook> {
+  const { program, ifindex, direction, pins } = place;
+  const hook = new FilterHook(filterOf(ifindex, direction), pins.filterPath(ifindex, direction), program);
   await hook.replace(program);
   return hook;
 }
@@ -66,17 +71,22 @@ export async function findXdp({ program, ifindex, pins }: HookPlace): Promise<Ho
 }
 
 /** As findXdp(). */
-export async function findTc({ program, ifindex, pins }: HookPlace): Promise<Hook | undefined> {
-  const pin = pins.filterPath(ifindex);
-  if (existsSync(pin)) return new FilterHook(ifindex, pin, program);
-  const attach = (now: BpfProgram): Promise<BpfLink> => BpfLink.attach(now, ifindex, BPF_TCX_INGRESS);
-  return findLink(ifindex, { pin: pins.linkPath(`${ifindex}_tc`), program, attach });
+export async function findTc(place: TcPlace): Promise<Hook | undefined> {
+  const { program, ifindex, direction, pins } = place;
+  const pin = pins.filterPath(ifindex, direction);
+  if (existsSync(pin)) return new FilterHook(filterOf(ifindex, direction), pin, program);
+  return findLink(ifindex, tcxPlace(place));
 }
 
 interface LinkPlace {
   readonly pin: string;
   readonly program: BpfProgram;
   readonly attach: (program: BpfProgram) => Promise<BpfLink>;
+}
+
+function tcxPlace({ program, ifindex, direction, pins }: TcPlace): LinkPlace {
+  const pin = pins.linkPath(direction === 'ingress' ? `${ifindex}_tc` : `${ifindex}_tc_egress`);
+  return { pin, program, attach: (now) => BpfLink.attach(now, ifindex, TCX[direction]) };
 }
 
 async function findLink(ifindex: number, place: LinkPlace): Promise<Hook | undefined> {
@@ -157,12 +167,12 @@ class LinkHook implements Hook {
 
 /** The pin is of the program: a sign for later controllers that there is a filter. */
 class FilterHook implements Hook {
-  readonly #ifindex: number;
+  readonly #filter: TcFilterPlace;
   readonly #pin: string;
   #program: BpfProgram;
 
-  constructor(ifindex: number, pin: string, program: BpfProgram) {
-    this.#ifindex = ifindex;
+  constructor(filter: TcFilterPlace, pin: string, program: BpfProgram) {
+    this.#filter = filter;
     this.#pin = pin;
     this.#program = program;
   }
@@ -172,11 +182,11 @@ class FilterHook implements Hook {
     // First: what is attached and not known of would stay for good.
     program.pin(this.#pin);
     this.#program = program;
-    await attachTcFilter(program, filterOf(this.#ifindex));
+    await attachTcFilter(program, this.#filter);
   }
 
   async detach(): Promise<void> {
-    await detachTcFilter(filterOf(this.#ifindex));
+    await detachTcFilter(this.#filter);
     rmSync(this.#pin, { force: true });
   }
 
@@ -185,7 +195,7 @@ class FilterHook implements Hook {
   }
 
   async repair(): Promise<HookRepair | undefined> {
-    if ((await queryTcFilter(filterOf(this.#ifindex))) !== this.#program.id) {
+    if ((await queryTcFilter(this.#filter)) !== this.#program.id) {
       await this.replace(this.#program);
       return 'attachment';
     }

@@ -180,6 +180,12 @@ export class InstalledAbi {
     return { key, vport: vports.getUint32(index * Uint32Array.BYTES_PER_ELEMENT, LITTLE_ENDIAN) };
   }
 
+  /** As Abi.memberKey() has made it. */
+  readMemberKey(key: number): { readonly counter: number; readonly vport: VportId } {
+    const { counter, iif } = this.#bits;
+    return { counter: bitsOf(key, 0, counter), vport: bitsOf(key, counter, iif) };
+  }
+
   readGroupPrefix(key: Uint8Array): Ipv4Prefix {
     const view = viewOf(key);
     const length = view.getUint32(this.#groupPrefix.member('prefix_length').offset, LITTLE_ENDIAN);

@@ -26,8 +26,8 @@ export interface LayoutRecord {
 const BPF_MAP_TYPE_ARRAY = 2;
 /** Names of the ABI; everything else in the BTF is the kernel's or the compiler's. */
 const OURS = /^xm_/i;
-/** What the controller of this version can read of another one. */
-const READABLE_ABIS: readonly number[] = [6];
+/** What the controller of this version can read of another one. 6 did not note members. */
+const READABLE_ABIS: readonly number[] = [6, 7];
 
 export function describeLayout(btf: BtfLayout, sizes: ForwarderSizes): string {
   const record: LayoutRecord = {

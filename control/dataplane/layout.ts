@@ -85,3 +85,13 @@ export class WordReader {
     return Array.from({ length: this.#layout.member(name).elements }, (_, i) => words[first + i] ?? 0n);
   }
 }
+
+/** Names of an enum's members by value, without prefix, lower case; the closing _MAX is left out. */
+export function namesOf(btf: BtfLayout, enumName: string, prefix: string): readonly string[] {
+  const members = btf.enums[enumName];
+  if (members === undefined) throw mismatch(`enum ${enumName} is missing`);
+  return Object.entries(members)
+    .filter(([name]) => name !== `${prefix}MAX`)
+    .sort(([, a], [, b]) => a - b)
+    .map(([name]) => name.slice(prefix.length).toLowerCase());
+}

@@ -10,12 +10,13 @@ import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, r
 import { basename, dirname, join } from 'node:path';
 import { BpfLink, BpfMap, detachTcFilter, FileLock, isBpffs, mountBpffs } from '#bindings';
 import { XmcastError, errorCode, errorText } from '../errors';
-import { filterOf } from './tc-filter';
+import { filterOf, type TcDirection } from './tc-filter';
 
 const STANDARD_BPFFS = '/sys/fs/bpf';
 const LINK_PREFIX = 'link_';
-/** Of programs that are attached as filters, which have no links. The ifindex follows. */
+/** Of programs that are attached as filters, which have no links. The ifindex follows, then the direction if it is out. */
 const FILTER_PREFIX = 'filter_';
+const FILTER_NAME = /^filter_(\d+)(_egress)?$/;
 const CURRENT = 'current';
 /** No dots: bpffs refuses them. */
 const NEXT = 'next';
@@ -73,8 +74,8 @@ export class PinFolder {
     return join(this.path, `${LINK_PREFIX}${name}`);
   }
 
-  filterPath(ifindex: number): string {
-    return join(this.path, `${FILTER_PREFIX}${ifindex}`);
+  filterPath(ifindex: number, direction: TcDirection): string {
+    return join(this.path, `${FILTER_PREFIX}${ifindex}${direction === 'ingress' ? '' : '_egress'}`);
   }
 
   /** What a controller before this one has left in use. */
@@ -126,7 +127,8 @@ export class PinFolder {
     for (const name of readdirSync(this.path)) {
       const pin = join(this.path, name);
       if (name.startsWith(LINK_PREFIX)) await detachPinned(pin);
-      if (name.startsWith(FILTER_PREFIX)) await detachTcFilter(filterOf(Number(name.slice(FILTER_PREFIX.length)))).catch(() => undefined);
+      const [, ifindex, direction] = FILTER_NAME.exec(name) ?? [];
+      if (ifindex !== undefined) await detachTcFilter(filterOf(Number(ifindex), direction === undefined ? 'ingress' : 'egress')).catch(() => undefined);
       rmSync(pin, { recursive: true, force: true });
     }
   }

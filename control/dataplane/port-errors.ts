@@ -4,6 +4,7 @@
 import { queryXdp } from '#bindings';
 import { XmcastError, errorCode, errorText } from '../errors';
 import type { PortSpec } from './api';
+import type { TcDirection } from './tc-filter';
 
 /** The device is going: nothing to be learnt about it. */
 export function isGone(error: unknown): boolean {
@@ -26,8 +27,8 @@ export function xdpError(spec: PortSpec, error: unknown): XmcastError {
   });
 }
 
-export function tcError(spec: PortSpec, error: unknown): XmcastError {
-  const what = `attach tc to ${spec.name} (ingress)`;
+export function tcError(spec: PortSpec, direction: TcDirection, error: unknown): XmcastError {
+  const what = `attach tc to ${spec.name} (${direction})`;
   if (isGone(error)) return goneError(what, error);
   return new XmcastError('XM_PORT_UNSUPPORTED', `${what}: ${errorText(error)}`, {
     hint: 'The kernel needs tcx (Linux 6.6) or CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS (clsact), and the daemon CAP_NET_ADMIN.',

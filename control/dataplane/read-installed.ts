@@ -4,7 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BpfMap } from '#bindings';
-import type { RouteKey } from '../mrib/route';
+import { errorCode } from '../errors';
+import type { RouteKey, VportId } from '../mrib/route';
 import type { PortSpec } from './api';
 import type { InstalledAbi, PortRecord, ReadRoute, SlotOwner } from './installed-abi';
 import { readU32, u32Key } from './keys';
@@ -12,6 +13,7 @@ import type { InstalledGroup, InstalledSource } from './prefix-routes';
 
 /** Routes in one piece: some two milliseconds. */
 const PIECE = 4096;
+const NOBODY: readonly VportId[] = [];
 
 export interface InstalledPort {
   readonly record: PortRecord;
@@ -23,7 +25,11 @@ export interface InstalledEntry {
   readonly read: ReadRoute;
   /** 0: none. */
   readonly ttlThreshold: number;
+  /** Where the machine itself is a member, ascending. */
+  readonly local: readonly VportId[];
 }
+
+type RestOf = (read: ReadRoute) => Omit<InstalledEntry, 'key'>;
 
 export interface Installed {
   readonly ports: readonly InstalledPort[];
@@ -43,21 +49,20 @@ type OpenMap = (name: string) => BpfMap;
 
 export async function readInstalled(abi: InstalledAbi, open: OpenMap): Promise<Installed> {
   const thresholds = open('xm_route_thresholds');
-  const thresholdOf = ({ hasThreshold, counter }: ReadRoute): number => {
+  const members = await readMembers(abi, open);
+  const restOf: RestOf = (read) => {
+    const { hasThreshold, counter } = read;
     const value = hasThreshold ? thresholds.lookup(u32Key(counter)) : undefined;
-    return value === undefined ? 0 : readU32(value, 0);
+    return { read, ttlThreshold: value === undefined ? 0 : readU32(value, 0), local: read.local ? localOf(read, members) : NOBODY };
   };
   const [groups, sources] = await Promise.all([entriesOf(open('xm_group_prefixes')), entriesOf(open('xm_source_prefixes'))]);
   return {
     ports: await readPorts(abi, open),
-    ...(await readRoutes(abi, open('xm_routes'), thresholdOf)),
+    ...(await readRoutes(abi, open('xm_routes'), restOf)),
     slotOwners: await readSlotOwners(abi, open('xm_slot_ports')),
     rangeGroups: groups.map(({ key, value }) => ({ group: abi.readGroupPrefix(key), set: readU32(value, 0) })),
     rangeSources: sources.map(({ key, value }) => ({ ...abi.readSourcePrefix(key), value })),
-    readRange: (value) => {
-      const read = abi.readRoute(viewOf(value), 0);
-      return { read, ttlThreshold: thresholdOf(read) };
-    },
+    readRange: (value) => restOf(abi.readRoute(viewOf(value), 0)),
   };
 }
 
@@ -73,14 +78,14 @@ export async function readPorts(abi: InstalledAbi, open: OpenMap): Promise<reado
 async function readRoutes(
   abi: InstalledAbi,
   map: BpfMap,
-  thresholdOf: (route: ReadRoute) => number,
+  restOf: RestOf,
 ): Promise<Pick<Installed, 'routes' | 'keyWords' | 'valueWords'>> {
   const { keys, values, count } = await map.lookupBatch();
   const [keyView, valueView] = [viewOf(keys), viewOf(values)];
   const routes: InstalledEntry[] = [];
   for (let i = 0; i < count; i++) {
-    const read = abi.readRoute(valueView, i);
-    routes.push({ key: abi.readRouteKey(keyView, i), read, ttlThreshold: thresholdOf(read) });
+    const { read, ttlThreshold, local } = restOf(abi.readRoute(valueView, i));
+    routes.push({ key: abi.readRouteKey(keyView, i), read, ttlThreshold, local });
     if (i % PIECE === PIECE - 1) await nextTurn();
   }
   return { routes, keyWords: wordsOf(keys), valueWords: wordsOf(values) };
@@ -95,6 +100,36 @@ async function readSlotOwners(abi: InstalledAbi, map: BpfMap): Promise<readonly 
     if (i % PIECE === PIECE - 1) await nextTurn();
   }
   return owners;
+}
+
+type Members = ReadonlyMap<number, readonly VportId[]>;
+
+/** By counter. undefined: of a version that did not note them. */
+async function readMembers(abi: InstalledAbi, open: OpenMap): Promise<Members | undefined> {
+  const map = openIfThere(open, 'xm_members');
+  if (map === undefined) return undefined;
+  const { keys, count } = await map.lookupBatch();
+  const members = new Map<number, VportId[]>();
+  for (let i = 0; i < count; i++) {
+    const { counter, vport } = abi.readMemberKey(readU32(keys, i));
+    members.set(counter, [...(members.get(counter) ?? []), vport].sort((a, b) => a - b));
+  }
+  return members;
+}
+
+/** Versions that did not note them had members on the incoming interface only. */
+function localOf({ counter, incoming }: ReadRoute, members: Members | undefined): readonly VportId[] {
+  if (members !== undefined) return members.get(counter) ?? NOBODY;
+  return incoming === undefined ? NOBODY : [incoming];
+}
+
+function openIfThere(open: OpenMap, name: string): BpfMap | undefined {
+  try {
+    return open(name);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 /** Of a small map. */

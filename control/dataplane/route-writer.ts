@@ -161,7 +161,7 @@ function installed({ route, counter, group, viaTc, toVlans }: WritableRoute): In
     ttlThreshold: route.ttlThreshold ?? 0,
     viaTc,
     toVlans,
-    local: route.local === true,
+    local: route.local !== undefined,
   };
 }
 

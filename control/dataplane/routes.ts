@@ -5,11 +5,12 @@
  */
 import type { BpfMap } from '#bindings';
 import { errorText } from '../errors';
-import { nameOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
+import { isWanted, nameOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from '../mrib/route';
 import type { Abi } from './abi';
 import type { RouteProblem } from './api';
 import type { CounterSlots } from './counter-slots';
 import type { Group, GroupPool } from './group-pool';
+import type { MemberTable } from './member-table';
 import type { PrefixRoutes } from './prefix-routes';
 import type { RouteIndex } from './route-index';
 import { RouteWriter, type WritableRoute } from './route-writer';
@@ -44,6 +45,7 @@ export interface RouteTableParts {
   readonly ranges: PrefixRoutes;
   readonly groups: GroupPool;
   readonly slots: CounterSlots;
+  readonly members: MemberTable;
   readonly limit: number;
   /** Ports that XDP cannot send to: routes to them are left to the tc program. Changes as ports do. */
   readonly tcPorts: ReadonlySet<VportId>;
@@ -106,6 +108,7 @@ export class RouteTable {
     const entry: RouteEntry = { route, counter, group, installedAtMs: nowMs, serial: ++this.#serial, service };
     this.#entries.set(nameOf(route), entry);
     this.#byCounter[counter] = entry;
+    this.#parts.members.adopt(counter, route.local);
     return entry;
   }
 
@@ -166,10 +169,10 @@ export class RouteTable {
     if (piece.length > 0) yield piece;
   }
 
-  #serviceOf({ local, outgoing }: WantedRoute): Service {
+  #serviceOf({ local = [], outgoing }: WantedRoute): Service {
     const { tcPorts, vlanPorts } = this.#parts;
     const toVlans = vlanPorts.size > 0 && outgoing.some((vport) => vlanPorts.has(vport));
-    return { viaTc: local === true || (tcPorts.size > 0 && outgoing.some((vport) => tcPorts.has(vport))), toVlans };
+    return { viaTc: local.length > 0 || (tcPorts.size > 0 && outgoing.some((vport) => tcPorts.has(vport))), toVlans };
   }
 
   #isServedAs(route: WantedRoute, { viaTc, toVlans }: Service): boolean {
@@ -216,13 +219,24 @@ export class RouteTable {
     const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs);
     if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
     const prepared = { name, route, before, counter, service: this.#serviceOf(route) };
-    if (route.outgoing.length === 0) return { ...prepared, group: undefined };
-    const group = this.#acquire(route, nowMs);
+    const refusal = this.#addMembers(prepared);
+    if (refusal === undefined && route.outgoing.length === 0) return { ...prepared, group: undefined };
+    const group = refusal ?? this.#acquire(route, nowMs);
     if (typeof group === 'object') return { ...prepared, group };
-    if (before?.counter !== counter) slots.giveBack(counter);
+    this.#giveBack({ ...prepared, group: undefined }, nowMs);
     if (group !== undefined) return group;
     if (groups.used < groups.limit) return `replication groups for ${route.outgoing.length} interfaces are being made; it is tried again when they are there`;
     return `every replication group is in use (limits.replication_groups is ${groups.limit})`;
+  }
+
+  /** A sentence when they were refused. */
+  #addMembers({ route, counter }: Pick<Prepared, 'route' | 'counter'>): string | undefined {
+    try {
+      this.#parts.members.add(counter, route.local);
+      return undefined;
+    } catch (error) {
+      return `note the interfaces on which this machine is a member: ${errorText(error)}`;
+    }
   }
 
   /** A sentence when the kernel refused a slot, undefined when there is no group left. */
@@ -235,9 +249,10 @@ export class RouteTable {
   }
 
   #commit({ name, route, before, counter, group, service }: Prepared, nowMs: number): void {
-    const { slots, groups, onInstalled, onRemoved } = this.#parts;
+    const { slots, groups, members, onInstalled, onRemoved } = this.#parts;
     if (before?.group !== undefined) groups.release(before.group, nowMs);
     const isNew = before?.counter !== counter;
+    if (before !== undefined) members.remove(before.counter, before.route.local, isNew ? [] : route.local);
     if (before !== undefined && isNew) {
       this.#byCounter[before.counter] = undefined;
       onRemoved(before);
@@ -251,9 +266,12 @@ export class RouteTable {
     if (isNew) onInstalled(entry);
   }
 
-  #giveBack({ before, counter, group }: Prepared, nowMs: number): void {
-    if (group !== undefined) this.#parts.groups.release(group, nowMs);
-    if (before?.counter !== counter) this.#parts.slots.giveBack(counter);
+  #giveBack({ route, before, counter, group }: Prepared, nowMs: number): void {
+    const { groups, members, slots } = this.#parts;
+    const isNew = before?.counter !== counter;
+    if (group !== undefined) groups.release(group, nowMs);
+    members.remove(counter, route.local, isNew ? [] : before.route.local);
+    if (isNew) slots.giveBack(counter);
   }
 
   #removeAll(keys: ReadonlyMap<string, RouteKey>, nowMs: number, problems: RouteProblem[]): void {
@@ -273,6 +291,7 @@ export class RouteTable {
     this.#entries.delete(name);
     this.#byCounter[entry.counter] = undefined;
     this.#parts.onRemoved(entry);
+    this.#parts.members.remove(entry.counter, entry.route.local);
     this.#parts.slots.release(entry.counter, nowMs);
     if (entry.group !== undefined) this.#parts.groups.release(entry.group, nowMs);
   }
@@ -285,10 +304,6 @@ function writableOf({ route, counter, group, service }: Pick<RouteEntry, 'route'
 /** What was absorbed while nobody wanted it is no part of the flow: a first member finds its figures at zero. */
 function keepsCounter(before: RouteEntry, route: WantedRoute): boolean {
   return isWanted(before.route) === isWanted(route);
-}
-
-function isWanted({ outgoing, local }: WantedRoute): boolean {
-  return outgoing.length > 0 || local === true;
 }
 
 function problemOf({ source, group, sourceLength, groupLength }: RouteKey, problem: string): RouteProblem {

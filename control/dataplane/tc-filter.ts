@@ -7,6 +7,10 @@ import type { TcFilterPlace } from '#bindings';
 const PRIORITY = 0x786d;
 const HANDLE = 1;
 
-export function filterOf(ifindex: number): TcFilterPlace {
-  return { ifindex, priority: PRIORITY, handle: HANDLE };
+/** In the order in which programs are attached. */
+export const TC_DIRECTIONS = ['ingress', 'egress'] as const;
+export type TcDirection = (typeof TC_DIRECTIONS)[number];
+
+export function filterOf(ifindex: number, direction: TcDirection): TcFilterPlace {
+  return { ifindex, egress: direction === 'egress', priority: PRIORITY, handle: HANDLE };
 }

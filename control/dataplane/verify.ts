@@ -10,6 +10,7 @@ import { isRange, nameOf } from '../mrib/route';
 import type { RepairKind, Verification } from './api';
 import type { InstalledAbi } from './installed-abi';
 import { repairPins, type Forwarder } from './loader';
+import type { MemberTable } from './member-table';
 import type { PinFolder } from './pin-folder';
 import type { PortTable } from './ports';
 import type { PrefixRoutes } from './prefix-routes';
@@ -30,6 +31,7 @@ export interface VerifiedParts {
   readonly routes: RouteTable;
   readonly index: RouteIndex;
   readonly ranges: PrefixRoutes;
+  readonly members: MemberTable;
   readonly nowMs: () => number;
   /** Between pieces: whether to go on. */
   readonly isClosed: () => boolean;
@@ -89,6 +91,7 @@ export class Verifier {
 
   async #ranges(): Promise<void> {
     this.#note('route', await this.#parts.ranges.repair());
+    this.#note('route', await this.#parts.members.repair());
   }
 
   async #routes(): Promise<void> {

@@ -178,6 +178,12 @@ const INTERFACE_FAMILIES: readonly RouterFamily[] = [
     (state) => state.resentPackets,
   ),
   perInterface(
+    'xmcast_interface_originated_packets_total',
+    'counter',
+    'Multicast data packets that the machine itself sent out here, as if they had come in.',
+    (state) => state.originatedPackets,
+  ),
+  perInterface(
     'xmcast_interface_transmitted_packets_total',
     'counter',
     'Copies handed to the driver.',

@@ -2,9 +2,9 @@
  * The routes that one group should have, from what is wanted of it and what is known of its sources. Pure functions; keeps nothing.
  */
 import type { Ipv4 } from '../protocol/packet/address';
-import { knownSources, wants, type GroupState } from './group-state';
+import { knownSources, wants, wishesOf, type Demand, type GroupState } from './group-state';
 import type { ReversePath } from './reverse-path';
-import type { VportId, WantedRoute } from './route';
+import { isWanted, type VportId, type WantedRoute } from './route';
 import { keyOfRule, type StaticRule, type StaticRules } from './static-rules';
 
 export interface GroupRoutes {
@@ -24,7 +24,7 @@ export function dynamicRoutes(group: Ipv4, state: GroupState, path: ReversePath)
     // Its way in is away: it may return.
     if (route === undefined) continue;
     // Without outgoing interfaces the route keeps (*,G) from forwarding what everybody excluded, or absorbs what nobody wants.
-    const isNeeded = route.outgoing.length > 0 || route.local === true || star !== undefined || state.seen?.get(source)?.isAbsorbed === true;
+    const isNeeded = isWanted(route) || star !== undefined || state.seen?.get(source)?.isAbsorbed === true;
     if (isNeeded) bySource.set(source, route);
     else useless.push(source);
   }
@@ -90,12 +90,12 @@ function actionOf({ incoming, outgoing, ttlThreshold }: StaticRule): Pick<Wanted
 function starRoute(group: Ipv4, state: GroupState, path: ReversePath): WantedRoute | undefined {
   const outgoing: VportId[] = [];
   const upstreams = path.upstreams(group);
-  for (const { vport, mode } of state.demands) {
+  for (const { vport, mode } of wishesOf(state)) {
     if (mode === 'exclude' && !upstreams.includes(vport) && mayLeave(vport, group, path)) outgoing.push(vport);
   }
   // With several upstreams no interface is right for every source: the first packet of each asks.
   const route = withLocal({ source: 0, group, incoming: onlyOne(upstreams), outgoing: ascending(outgoing) }, state);
-  return outgoing.length === 0 && route.local !== true ? undefined : route;
+  return isWanted(route) ? route : undefined;
 }
 
 function sourceRoute(source: Ipv4, group: Ipv4, state: GroupState, path: ReversePath): WantedRoute | undefined {
@@ -107,13 +107,15 @@ function sourceRoute(source: Ipv4, group: Ipv4, state: GroupState, path: Reverse
   return withLocal({ source, group, incoming, outgoing }, state);
 }
 
-/** As on any host: an application gets what comes in by the interface on which it is a member. */
-export function wantsLocally(state: GroupState, source: Ipv4, incoming: VportId | undefined): boolean {
-  return state.local.some((demand) => demand.vport === incoming && (source === 0 ? demand.mode === 'exclude' : wants(demand, source)));
-}
-
-function withLocal(route: WantedRoute, state: GroupState): WantedRoute {
-  return wantsLocally(state, route.source, route.incoming) ? { ...route, local: true } : route;
+/**
+ * As on any host: an application gets what comes in by the interface on which it is a member, whether or not it is the incoming one of the
+ * route, and what leaves there.
+ */
+export function withLocal(route: WantedRoute, state: GroupState): WantedRoute {
+  if (state.local.length === 0) return route;
+  const isOf = (demand: Demand): boolean => (route.source === 0 ? demand.mode === 'exclude' : wants(demand, route.source));
+  const local = ascending(state.local.filter(isOf).map(({ vport }) => vport));
+  return local.length === 0 ? route : { ...route, local };
 }
 
 export interface Stream {
@@ -130,7 +132,7 @@ export function outgoingOf(state: GroupState, { source, group, incoming, candida
   const entrances = incoming === undefined ? candidates : [incoming];
   if (!entrances.some((vport) => path.crosses(vport, group))) return [];
   const outgoing: VportId[] = [];
-  for (const demand of state.demands) {
+  for (const demand of wishesOf(state)) {
     if (!entrances.includes(demand.vport) && wants(demand, source) && mayLeave(demand.vport, group, path)) outgoing.push(demand.vport);
   }
   if (sends && incoming !== undefined) outgoing.push(...upstreamsFor(group, incoming, path));

@@ -28,7 +28,7 @@ export interface SeenSource {
 /** There are as many as groups, most of them wanted by an interface or two and without a source of their own: what is empty is not there. */
 export interface GroupState {
   demands: readonly Demand[];
-  /** What the machine itself wants of what comes in by an interface. */
+  /** What the machine itself wants on an interface. On one with hosts it is a member like they are. */
   local: readonly Demand[];
   /** By source. */
   seen: Map<Ipv4, SeenSource> | undefined;
@@ -61,6 +61,10 @@ export function withDemand(demands: readonly Demand[], vport: VportId, demand: G
   return others;
 }
 
+export function wishesOf({ demands, local }: Pick<GroupState, 'demands' | 'local'>): readonly Demand[] {
+  return local.length === 0 ? demands : [...demands, ...local];
+}
+
 /** RFC 3376 6.3 */
 export function wants(demand: Demand, source: Ipv4): boolean {
   return demand.sources.has(source) === (demand.mode === 'include');
@@ -71,6 +75,6 @@ export function knownSources(state: GroupState): Iterable<Ipv4> {
   const namesNone = (demands: readonly Demand[]): boolean => demands.every((demand) => demand.sources.size === 0);
   if (state.seen === undefined && namesNone(state.demands) && namesNone(state.local)) return [];
   const sources = new Set(state.seen?.keys());
-  for (const demand of [...state.demands, ...state.local]) for (const source of demand.sources) sources.add(source);
+  for (const demand of wishesOf(state)) for (const source of demand.sources) sources.add(source);
   return sources;
 }

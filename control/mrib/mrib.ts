@@ -9,12 +9,12 @@
  */
 import type { GroupDemand } from '../protocol/igmp/router/api';
 import { prefixContains, type Ipv4 } from '../protocol/packet/address';
-import { dynamicRoutes, outgoingOf, staticRoutes, staticSourceRoute, wantsLocally } from './group-routes';
-import { isUseless, newGroupState, withDemand, type Demand, type GroupState, type SeenSource } from './group-state';
+import { dynamicRoutes, outgoingOf, staticRoutes, staticSourceRoute, withLocal } from './group-routes';
+import { isUseless, newGroupState, wants, wishesOf, withDemand, type Demand, type GroupState, type SeenSource } from './group-state';
 import { IdleQueue } from './idle-queue';
 import { RangeRoutes } from './range-routes';
 import type { ReversePath } from './reverse-path';
-import { isRange, nameOf, rangeOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
+import { isRange, isWanted, nameOf, rangeOf, sameRoute, type RouteChange, type RouteKey, type VportId, type WantedRoute } from './route';
 import { StaticRules, type RuleChange, type StaticRule } from './static-rules';
 
 export interface MribSettings {
@@ -68,21 +68,22 @@ export class Mrib {
     return this.#recompute(group, state);
   }
 
-  /** What the machine itself wants of what comes in by this interface; undefined: nothing any more. */
+  /** What the machine itself wants on this interface; undefined: nothing any more. */
   setLocalDemand(vport: VportId, group: Ipv4, demand: GroupDemand | undefined): readonly RouteChange[] {
     const state = this.#stateOf(group);
     state.local = withDemand(state.local, vport, demand);
     return this.#recompute(group, state);
   }
 
-  /** What each interface wants of the group. */
+  /** What each interface with hosts wants of the group; the machine itself is a host there like others. */
   demandsOf(group: Ipv4): readonly Demand[] {
-    return this.#groups.get(group)?.demands ?? [];
+    const state = this.#groups.get(group);
+    return state === undefined ? [] : wishesOf(state).filter(({ vport }) => !this.#path.isUpstream(vport));
   }
 
   /** Groups that some interface wants. */
   *wantedGroups(): Iterable<Ipv4> {
-    for (const [group, { demands }] of this.#groups) if (demands.length > 0) yield group;
+    for (const [group, { demands, local }] of this.#groups) if (demands.length + local.length > 0) yield group;
   }
 
   /** Costs what these rules cost, however many there are; for ranges of groups the rest follows with thinkOver(). */
@@ -124,8 +125,9 @@ export class Mrib {
     // Two upstreams carry the same stream: the one that came first stays until it is silent.
     if (known !== undefined && known.vport !== vport && candidates.includes(known.vport) && nowMs - known.lastMs < SILENT_MS) return [];
     const outgoing = outgoingOf(state, { source, group, incoming: vport, candidates, sends: true }, this.#path);
-    const isWanted = outgoing.length > 0 || wantsLocally(state, source, vport) || (known !== undefined && !known.isAbsorbed);
-    this.#see(state, { source, group, vport, isAbsorbed: !isWanted, lastMs: nowMs });
+    const isForMachine = state.local.some((demand) => demand.vport === vport && wants(demand, source));
+    const isUseful = outgoing.length > 0 || isForMachine || (known !== undefined && !known.isAbsorbed);
+    this.#see(state, { source, group, vport, isAbsorbed: !isUseful, lastMs: nowMs });
     return this.#recompute(group, state);
   }
 
@@ -193,7 +195,7 @@ export class Mrib {
     const candidates = this.#path.incomingFor(source, group);
     if (this.#rules.covers(group) || !candidates.includes(incoming)) return undefined;
     const outgoing = outgoingOf(state, { source, group, incoming, candidates, sends: true }, this.#path);
-    return { source, group, incoming, outgoing, ...(wantsLocally(state, source, incoming) ? { local: true } : {}) };
+    return withLocal({ source, group, incoming, outgoing }, state);
   }
 
   /** The rule that decides for these packets, instead of what hosts want. */
@@ -281,9 +283,8 @@ export class Mrib {
   /** Somebody may have come to want it since: then it is a source like others. */
   #endAbsorbing(state: GroupState, seen: SeenSource, nowMs: number): void {
     const route = wantedOf(state, seen.source);
-    const isWanted = route !== undefined && (route.outgoing.length > 0 || route.local === true);
     this.#forget(state, seen.source);
-    if (isWanted) this.#see(state, { ...seen, isAbsorbed: false, lastMs: nowMs });
+    if (route !== undefined && isWanted(route)) this.#see(state, { ...seen, isAbsorbed: false, lastMs: nowMs });
   }
 
   #recompute(group: Ipv4, state: GroupState): readonly RouteChange[] {

@@ -28,13 +28,20 @@ export interface WantedRoute extends RouteKey {
   readonly outgoing: readonly VportId[];
   /** Forwarded only if the TTL received is greater, on top of the interfaces' thresholds. Default 0: they alone decide. */
   readonly ttlThreshold?: number;
-  /** The machine's own applications get it too, as it was received. Default false. */
-  readonly local?: boolean;
+  /**
+   * Interfaces on which the machine itself is a member: its applications get what comes in there, as it was received, and what leaves there,
+   * as it leaves. Ascending. Default: none.
+   */
+  readonly local?: readonly VportId[];
 }
 
 /** Also of equal keys. */
 export function sameRoute(a: WantedRoute, b: WantedRoute): boolean {
-  return a.incoming === b.incoming && a.ttlThreshold === b.ttlThreshold && a.local === b.local && a.outgoing.length === b.outgoing.length && a.outgoing.every((vport, i) => vport === b.outgoing[i]);
+  return a.incoming === b.incoming && a.ttlThreshold === b.ttlThreshold && sameVports(a.local, b.local) && sameVports(a.outgoing, b.outgoing);
+}
+
+function sameVports(a: readonly VportId[] = [], b: readonly VportId[] = []): boolean {
+  return a.length === b.length && a.every((vport, i) => vport === b[i]);
 }
 
 export type RouteChange = { readonly kind: 'set'; readonly route: WantedRoute } | { readonly kind: 'remove'; readonly key: RouteKey };
@@ -65,4 +72,9 @@ export function nameOf(key: RouteKey): string {
   if (!isRange(key)) return routeName(key.source, key.group);
   const { group, source } = rangeOf(key);
   return `${formatPrefix(source)} ${formatPrefix(group)}`;
+}
+
+/** Somebody gets its packets. */
+export function isWanted({ outgoing, local = [] }: Pick<WantedRoute, 'outgoing' | 'local'>): boolean {
+  return outgoing.length + local.length > 0;
 }

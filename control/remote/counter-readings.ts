@@ -55,12 +55,13 @@ export class CounterReadings {
 
 function portMessage(vport: VportId, counters: VportCounters | undefined): xmcast.v1.VportCounters.$Properties | undefined {
   if (counters === undefined) return undefined;
-  const { rxPackets, rxBytes, resentPackets, acceptedPackets, txPackets, txBytes, drops, punts, puntsPoliced, puntsLost } = counters;
+  const { rxPackets, rxBytes, resentPackets, originatedPackets, acceptedPackets, txPackets, txBytes, drops, punts, puntsPoliced, puntsLost } = counters;
   return {
     vport,
     rxPackets: toWire(rxPackets),
     rxBytes: toWire(rxBytes),
     resentPackets: toWire(resentPackets),
+    originatedPackets: toWire(originatedPackets),
     acceptedPackets: toWire(acceptedPackets),
     txPackets: toWire(txPackets),
     txBytes: toWire(txBytes),

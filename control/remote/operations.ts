@@ -120,8 +120,8 @@ export class Operations {
   #resend(message: xmcast.v1.Resend.$Properties): Outcome | Promise<Outcome> {
     const frame = readFrame(message);
     if (typeof frame === 'string') return invalid(`resend: ${frame}`);
-    const { vport, source, group } = message;
-    const punt = { class: 'no_route', vport: vport ?? 0, frame, frameBytes: frame.length } as const;
+    const { vport, source, group, hostHasIt } = message;
+    const punt = { class: 'no_route', vport: vport ?? 0, frame, frameBytes: frame.length, hostHasIt: hostHasIt ?? false } as const;
     return this.#options.dataplane.resend(punt, { source: source ?? 0, group: group ?? 0 }).then(() => DONE, failed);
   }
 

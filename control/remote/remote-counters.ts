@@ -147,6 +147,7 @@ function vportCounters(port: xmcast.v1.VportCounters.$Properties): VportCounters
     rxPackets: fromWire(port.rxPackets),
     rxBytes: fromWire(port.rxBytes),
     resentPackets: fromWire(port.resentPackets),
+    originatedPackets: fromWire(port.originatedPackets),
     acceptedPackets: fromWire(port.acceptedPackets),
     txPackets: fromWire(port.txPackets),
     txBytes: fromWire(port.txBytes),

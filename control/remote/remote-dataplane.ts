@@ -166,7 +166,7 @@ export class RemoteDataplane implements Dataplane {
 
   resend(punt: Punt, { source, group }: RouteKey): Promise<void> {
     this.#flush();
-    this.#connection.up?.stream.tell({ resend: { vport: punt.vport, frame: punt.frame, source, group } });
+    this.#connection.up?.stream.tell({ resend: { vport: punt.vport, frame: punt.frame, source, group, hostHasIt: punt.hostHasIt ?? false } });
     return Promise.resolve();
   }
 

@@ -40,7 +40,8 @@ export function routeMessage(route: WantedRoute): WireRoute {
     incoming: route.incoming ?? 0,
     outgoing: [...route.outgoing],
     ttlThreshold: route.ttlThreshold ?? 0,
-    local: route.local ?? false,
+    local: route.incoming !== undefined && route.local?.includes(route.incoming) === true,
+    localVports: [...(route.local ?? [])],
   };
 }
 
@@ -69,7 +70,8 @@ export function readRoute(message: WireRoute | null | undefined, maxVport: Vport
   const incoming = message?.incoming ?? 0;
   const outgoing = [...new Set(message?.outgoing ?? [])].sort((a, b) => a - b);
   const ttlThreshold = message?.ttlThreshold ?? 0;
-  const wrong = [incoming, ...outgoing].find((vport, i) => vport > maxVport || (i > 0 && vport === 0));
+  const local = localOf(message, incoming);
+  const wrong = [incoming, ...outgoing, ...local].find((vport, i) => vport > maxVport || (i > 0 && vport === 0));
   if (wrong !== undefined) return `vport ${wrong} is not within 1 to ${maxVport}`;
   if (incoming !== 0 && outgoing.includes(incoming)) return `vport ${incoming} is both incoming and outgoing`;
   if (ttlThreshold > MAX_TTL) return `TTL threshold ${ttlThreshold} is above ${MAX_TTL}`;
@@ -78,7 +80,7 @@ export function readRoute(message: WireRoute | null | undefined, maxVport: Vport
     incoming: incoming === 0 ? undefined : incoming,
     outgoing,
     ...(ttlThreshold === 0 ? {} : { ttlThreshold }),
-    ...(message?.local === true ? { local: true } : {}),
+    ...(local.length === 0 ? {} : { local }),
   };
 }
 
@@ -96,10 +98,20 @@ export function isSameRoute(a: WantedRoute, b: WantedRoute): boolean {
   return (
     a.incoming === b.incoming &&
     (a.ttlThreshold ?? 0) === (b.ttlThreshold ?? 0) &&
-    (a.local ?? false) === (b.local ?? false) &&
-    a.outgoing.length === b.outgoing.length &&
-    a.outgoing.every((vport, i) => vport === b.outgoing[i])
+    sameVports(a.local ?? [], b.local ?? []) &&
+    sameVports(a.outgoing, b.outgoing)
   );
+}
+
+function sameVports(a: readonly VportId[], b: readonly VportId[]): boolean {
+  return a.length === b.length && a.every((vport, i) => vport === b[i]);
+}
+
+/** A controller of an older version knows only of the incoming interface. */
+function localOf(message: WireRoute | null | undefined, incoming: VportId): readonly VportId[] {
+  const named = message?.localVports ?? [];
+  const implied = named.length === 0 && message?.local === true && incoming !== 0 ? [incoming] : [];
+  return [...new Set([...named, ...implied])].sort((a, b) => a - b);
 }
 
 /** Of a port that was taken over not everything is known. */
@@ -162,15 +174,16 @@ export function readPolicers(message: xmcast.v1.SetPolicers.$Properties): Police
 }
 
 export function puntMessage(punt: Punt): xmcast.v1.Punt.$Properties {
-  const { vport, frame, frameBytes } = punt;
-  return { class: PUNT_CLASSES.indexOf(punt.class) + FIRST_PUNT_CLASS, vport, frame, frameBytes };
+  const { vport, frame, frameBytes, hostHasIt = false } = punt;
+  return { class: PUNT_CLASSES.indexOf(punt.class) + FIRST_PUNT_CLASS, vport, frame, frameBytes, hostHasIt };
 }
 
 /** undefined: of a class this version does not know. */
 export function readPunt(message: xmcast.v1.Punt.$Properties): Punt | undefined {
   const name = PUNT_CLASSES[(message.class ?? 0) - FIRST_PUNT_CLASS];
   const frame = message.frame ?? new Uint8Array(0);
-  return name === undefined ? undefined : { class: name, vport: message.vport ?? 0, frame, frameBytes: message.frameBytes ?? frame.length };
+  if (name === undefined) return undefined;
+  return { class: name, vport: message.vport ?? 0, frame, frameBytes: message.frameBytes ?? frame.length, ...(message.hostHasIt === true ? { hostHasIt: true } : {}) };
 }
 
 export function readFrame(message: xmcast.v1.Transmit.$Properties | xmcast.v1.Resend.$Properties): Uint8Array | string {

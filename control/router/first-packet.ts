@@ -2,7 +2,7 @@
 import type { Dataplane, Punt } from '../dataplane/api';
 import { errorText } from '../errors';
 import type { Log } from '../log';
-import type { RouteKey, WantedRoute } from '../mrib/route';
+import { isWanted, type RouteKey, type WantedRoute } from '../mrib/route';
 import type { RouteSync } from './route-sync';
 
 export interface FirstPacketParts {
@@ -13,8 +13,7 @@ export interface FirstPacketParts {
 
 /** `route`: what is wanted for it; it has been written. */
 export function sendOn(punt: Punt, { source, group }: RouteKey, route: WantedRoute | undefined, { dataplane, routes, log }: FirstPacketParts): void {
-  const isWanted = route !== undefined && (route.outgoing.length > 0 || route.local === true);
-  if (!isWanted || route.incoming !== punt.vport || punt.frame.length < punt.frameBytes) return;
+  if (route === undefined || !isWanted(route) || route.incoming !== punt.vport || punt.frame.length < punt.frameBytes) return;
   if (routes.problemOf(route) !== '') return;
   dataplane.resend(punt, { source, group }).catch((error: unknown) => {
     log.debug({ error: errorText(error) }, 'send the first packet of a flow on');

@@ -1,13 +1,10 @@
 /**
- * The groups that this machine itself is in on one interface after another: held in the kernel while the interface is up and has an
- * address, and told to the multicast routing base, so that what comes in by it is handed to applications too. What the kernel refuses
- * is tried again when follow() is called again.
+ * The groups that the configuration wants this machine itself to be in: held in the kernel while the interface is up and has an address.
+ * What the kernel refuses is tried again when follow() is called again. What follows from being a member is the business of OwnGroups.
  */
 import { XmcastError, errorText } from '../errors';
 import type { HostMembership, HostMembershipOptions } from '../kernel/host-membership';
-import type { VportId } from '../mrib/route';
-import type { GroupDemand, StaticGroup } from '../protocol/igmp/router/api';
-import type { Ipv4 } from '../protocol/packet/address';
+import type { StaticGroup } from '../protocol/igmp/router/api';
 import type { EventSink } from '../events';
 import type { Port } from './port';
 
@@ -16,12 +13,11 @@ export type JoinOnHost = (options: HostMembershipOptions) => Promise<HostMembers
 export interface OwnMembershipsOptions {
   readonly join: JoinOnHost;
   readonly events: EventSink;
-  readonly onDemand: (vport: VportId, group: Ipv4, demand: GroupDemand | undefined) => void;
+  /** The kernel's groups are others now. */
+  readonly onChanged: () => void;
 }
 
 interface Held {
-  readonly vport: VportId;
-  readonly group: Ipv4;
   /** undefined: the kernel has not answered yet. */
   membership: HostMembership | undefined;
 }
@@ -53,7 +49,7 @@ export class OwnMemberships {
   }
 
   async #join(name: string, port: Port, entry: StaticGroup): Promise<void> {
-    const held: Held = { vport: port.vport, group: entry.group, membership: undefined };
+    const held: Held = { membership: undefined };
     this.#held.set(name, held);
     try {
       const address = port.addresses[0]?.address ?? 0;
@@ -62,7 +58,7 @@ export class OwnMemberships {
       if (this.#held.get(name) !== held) return membership.close();
       held.membership = membership;
       this.#problems.delete(name);
-      this.#options.onDemand(port.vport, entry.group, demandOf(entry));
+      this.#options.onChanged();
     } catch (error) {
       if (this.#held.get(name) === held) this.#held.delete(name);
       this.#complain(name, error);
@@ -74,7 +70,7 @@ export class OwnMemberships {
     this.#held.delete(name);
     if (held?.membership === undefined) return;
     held.membership.close();
-    this.#options.onDemand(held.vport, held.group, undefined);
+    this.#options.onChanged();
   }
 
   #complain(name: string, error: unknown): void {
@@ -89,8 +85,4 @@ export class OwnMemberships {
 /** Another device, or another address, is another membership to the kernel. */
 function nameOf(port: Port, { group, sources }: StaticGroup): string {
   return [port.vport, port.link?.ifindex, port.addresses[0]?.address, group, ...sources].join(' ');
-}
-
-function demandOf({ sources }: StaticGroup): GroupDemand {
-  return sources.length === 0 ? { mode: 'exclude', sources: [], requested: [] } : { mode: 'include', sources };
 }

@@ -1,7 +1,8 @@
 /**
- * By which interface the packets of a source must come in. In this order: a subnet of a downstream interface of ours, its own or an
- * alternative one; a unicast route, other than the default one, through a downstream interface of ours; the upstreams that serve the
- * group (RFC 4605), only one of them where a subnet or a unicast route says so; the default route, if through an interface of ours.
+ * By which interface the packets of a source must come in. In this order: the interface that has this very address, for what the machine
+ * itself sends; a subnet of a downstream interface of ours, its own or an alternative one; a unicast route, other than the default one,
+ * through a downstream interface of ours; the upstreams that serve the group (RFC 4605), only one of them where a subnet or a unicast route
+ * says so; the default route, if through an interface of ours.
  *
  * Keeps tables of the interfaces as they are; whoever changes one of them calls changed().
  */
@@ -21,7 +22,7 @@ export type UnicastLookup = (address: Ipv4) => Pick<KernelRoute, 'ifindex' | 'pr
  * subnet: of a downstream interface. unicast-route: other than the default one, through a downstream interface. upstream-route: one of the
  * upstreams that serve the group, told by a subnet or a unicast route. upstream: those that serve it. default-route: the kernel's.
  */
-export type ReversePathRule = 'subnet' | 'unicast-route' | 'upstream-route' | 'upstream' | 'default-route' | 'none';
+export type ReversePathRule = 'own-address' | 'subnet' | 'unicast-route' | 'upstream-route' | 'upstream' | 'default-route' | 'none';
 
 interface Upstream extends UpstreamSettings {
   readonly vport: VportId;
@@ -80,6 +81,8 @@ export class RouterReversePath implements ReversePath {
 
   /** As incomingFor(), with the rule that decided. */
   explain(source: Ipv4, group: Ipv4): { readonly vports: readonly VportId[]; readonly rule: ReversePathRule } {
+    const own = this.#byAddress.get(source);
+    if (own !== undefined) return { vports: [own.vport], rule: 'own-address' };
     const connected = this.#connected.longest(source);
     if (connected !== undefined && connected.settings.upstream === undefined) return { vports: [connected.vport], rule: 'subnet' };
     const route = connected === undefined ? this.#lookup(source) : undefined;

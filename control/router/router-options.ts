@@ -3,6 +3,7 @@ import type { Settings } from '../config/settings';
 import type { Dataplane } from '../dataplane/api';
 import type { EventSink } from '../events';
 import type { Clock } from '../kernel/clock';
+import type { HostGroup } from '../kernel/host-groups';
 import type { KernelView } from '../kernel/kernel-view';
 import type { Log } from '../log';
 import type { JoinOnHost } from './own-memberships';
@@ -19,4 +20,6 @@ export interface RouterOptions {
   readonly random?: () => number;
   /** Default: in this machine's kernel. */
   readonly joinOnHost?: JoinOnHost;
+  /** The groups that this machine's kernel is in: the same array as long as they are the same. Default: none. */
+  readonly readHostGroups?: () => Promise<readonly HostGroup[]>;
 }

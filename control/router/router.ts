@@ -8,10 +8,9 @@ import type { CounterSnapshot, Punt, RouteProblem } from '../dataplane/api';
 import type { XmcastError } from '../errors';
 import { EventLog, type EventSink } from '../events';
 import { DeadlineDriver } from '../kernel/deadline-driver';
-import { joinOnHost } from '../kernel/host-membership';
 import { Mrib } from '../mrib/mrib';
 import type { RouteChange, VportId } from '../mrib/route';
-import type { MembershipBudget } from '../protocol/igmp/router/api';
+import type { GroupDemand, MembershipBudget } from '../protocol/igmp/router/api';
 import type { Ipv4 } from '../protocol/packet/address';
 import { Background } from './background';
 import { ChangeFeed } from './change-feed';
@@ -24,7 +23,7 @@ import { Neighbors } from './neighbors';
 import { Port, type PortEffect } from './port';
 import { advanceDue, nextDeadlineOf } from './port-deadlines';
 import { numbersOf, PortPlaces } from './port-places';
-import { OwnMemberships } from './own-memberships';
+import { OwnGroups } from './own-groups';
 import { PolicerWatch } from './policer-watch';
 import { protocolEvent, upstreamEvent } from './protocol-events';
 import { PortSet } from './port-set';
@@ -67,7 +66,7 @@ export class Router {
   readonly #events: EventSink;
   readonly #policers: PolicerWatch;
   readonly #reports: UpstreamReports;
-  readonly #own: OwnMemberships;
+  readonly #own: OwnGroups;
   readonly #background: Background;
   #settings: Settings;
   #dataplaneDueMs: number | undefined;
@@ -111,14 +110,7 @@ export class Router {
       nowMs: deps.nowMs,
       log,
     });
-    this.#own = new OwnMemberships({
-      join: options.joinOnHost ?? joinOnHost,
-      events,
-      onDemand: (vport, group, demand) => {
-        this.#collect(this.mrib.setLocalDemand(vport, group, demand));
-        this.#settle();
-      },
-    });
+    this.#own = new OwnGroups({ ...options, events, ports: () => this.ports, onDemand: (...demand) => this.#ownDemandChanged(...demand) });
     this.routes = new RouteSync({
       dataplane,
       events,
@@ -167,6 +159,7 @@ export class Router {
 
   /** After start(), and only once: goes on with what a controller before has left installed. */
   async takeOver(): Promise<void> {
+    await this.#own.look();
     const removed = await this.takeover.restore(this.#settings.dataplane.holdTimeMs);
     if (this.#closed) return;
     this.#collect(removed);
@@ -244,7 +237,14 @@ export class Router {
     this.routes.close();
   }
 
+  #ownDemandChanged(vport: VportId, group: Ipv4, demand: GroupDemand | undefined): void {
+    this.#collect(this.mrib.setLocalDemand(vport, group, demand));
+    this.#reports.groupChanged(group);
+    this.#settle();
+  }
+
   #igmpReceived(port: Port, punt: Punt): void {
+    if (punt.hostHasIt === true) return void this.#own.look();
     const packet = readIgmp(port, punt);
     if (packet === undefined) return;
     const sender = packet.source === 0 ? undefined : this.path.ownerOf(packet.source);
@@ -271,7 +271,7 @@ export class Router {
       this.#writeRoutes();
       sendOn(punt, stream, this.mrib.wantedRoute(source, group), { ...this.#options, routes: this.routes });
     }
-    const returns = punt.class === 'wrong_interface' && this.mrib.wantedRoute(source, group)?.outgoing.includes(port.vport) === true;
+    const returns = punt.class === 'wrong_interface' && punt.hostHasIt !== true && this.mrib.wantedRoute(source, group)?.outgoing.includes(port.vport) === true;
     if (returns) this.loops.returningStream(port.name, nowMs);
   }
 
@@ -340,7 +340,7 @@ export class Router {
     this.static.interfacesChanged();
     this.#thinkOver();
     this.#reports.interfacesChanged(this.ports);
-    this.#own.follow(this.ports);
+    this.#own.follow();
     this.neighbors.follow(this.ports);
     this.feed.interfacesTouched(this.ports);
     this.#settle();
@@ -374,7 +374,7 @@ export class Router {
     this.#writeRoutes();
     this.routes.retry(nowMs);
     for (const port of this.ports) port.retry();
-    this.#own.follow(this.ports);
+    this.#own.follow();
     this.#settle();
   }
 

@@ -127,7 +127,8 @@ export class RouterState implements StateSource {
     const installedAtMs = dataplane.installedAtMs(nameOf(route));
     const problem = router.routes.problemOf(route) || (dataplane.link !== undefined && installedAtMs === undefined ? UNCONFIRMED : '');
     const ageMs = nowMs - (installedAtMs ?? nowMs);
-    return { ...keyOf(route), isStatic: router.mrib.isStatic(route), ...this.#interfacesOf(route), installed: problem === '', problem, ageMs };
+    const localInterfaces = (route.local ?? []).map((vport) => this.#nameOf(vport));
+    return { ...keyOf(route), isStatic: router.mrib.isStatic(route), ...this.#interfacesOf(route), localInterfaces, installed: problem === '', problem, ageMs };
   }
 
   #flow(route: WantedRoute): FlowState {
@@ -211,7 +212,7 @@ export class RouterState implements StateSource {
     };
   }
 
-  #counters(found: VportCounters | undefined): Pick<InterfaceState, 'rxPackets' | 'rxBytes' | 'acceptedPackets' | 'resentPackets' | 'txPackets' | 'txBytes' | 'drops' | 'punts' | 'puntDrops'> {
+  #counters(found: VportCounters | undefined): Pick<InterfaceState, 'rxPackets' | 'rxBytes' | 'acceptedPackets' | 'resentPackets' | 'originatedPackets' | 'txPackets' | 'txBytes' | 'drops' | 'punts' | 'puntDrops'> {
     const { dropReasons } = this.#options.dataplane;
     const heldBack = PUNT_CLASSES.map((_, i) => (found?.puntsPoliced[i] ?? 0n) + (found?.puntsLost[i] ?? 0n));
     return {
@@ -219,6 +220,7 @@ export class RouterState implements StateSource {
       rxBytes: found?.rxBytes ?? 0n,
       acceptedPackets: found?.acceptedPackets ?? 0n,
       resentPackets: found?.resentPackets ?? 0n,
+      originatedPackets: found?.originatedPackets ?? 0n,
       txPackets: found?.txPackets ?? 0n,
       txBytes: found?.txBytes ?? 0n,
       drops: labelled(dropReasons, found?.drops ?? []),

@@ -77,7 +77,7 @@ export function traceFacts(router: Router, question: TraceQuestion, nowMs: numbe
     route: routeFacts(router, mrib.wantedRoute(source, group) ?? mrib.wantedRoute(0, group) ?? mrib.rangeFor(source, group)),
     preview: (incoming) => {
       const route = mrib.preview(source, group, incoming);
-      return route === undefined ? undefined : { outgoing: route.outgoing, isLocal: route.local === true };
+      return route === undefined ? undefined : { outgoing: route.outgoing, isLocal: route.local !== undefined };
     },
     ownAddressOf: path.ownerOf(source)?.name,
   };
@@ -95,7 +95,7 @@ function routeFacts(router: Router, route: WantedRoute | undefined): RouteFacts 
     incoming: route.incoming,
     outgoing: route.outgoing,
     ttlThreshold: route.ttlThreshold ?? 0,
-    isLocal: route.local === true,
+    isLocal: route.local !== undefined,
     problem: router.routes.problemOf(route),
     counted: counters === undefined ? undefined : { packets: counters.packets, wrongInterface: counters.wrongInterface, ttlDrops: counters.ttlDrops },
   };

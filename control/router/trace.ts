@@ -14,6 +14,7 @@ export function trace(question: TraceQuestion, facts: TraceFacts): TraceResult {
 }
 
 const RULES: Readonly<Record<Exclude<ReversePathRule, 'none'>, string>> = {
+  'own-address': 'the source is this interface itself',
   subnet: 'the source is in a subnet of this downstream interface',
   'unicast-route': 'the unicast route to the source leads through this downstream interface',
   'upstream-route': 'of the upstreams that serve the group, a subnet or the unicast route to the source says this one',

@@ -128,6 +128,17 @@ export class Forwarder {
     return { verdict: retval | 0, out: dataOut };
   }
 
+  /** As if a socket of this machine had sent it by the loopback device. */
+  runOriginated(data: Uint8Array): { verdict: number; out: Uint8Array } {
+    const { retval, dataOut } = this.#object.program('xm_tc_originated').run({ data, dataSizeOut: data.length + 64 });
+    return { verdict: retval | 0, out: dataOut };
+  }
+
+  /** The machine is a member on this vport, as far as the route with this counter goes. */
+  addMember(vport: number, counter = 0): void {
+    this.#object.map('xm_members').update(u32Key(this.abi.memberKey(counter, vport)), u32Key(1));
+  }
+
   /** `out`: what is left of it, its tag beside it. */
   resend(data: Uint8Array): { verdict: number; out: Uint8Array } {
     const { retval, dataOut } = this.#object.program('xm_resend').run({ data, dataSizeOut: data.length + 64 });

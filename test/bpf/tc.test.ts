@@ -3,7 +3,7 @@
  * device.
  */
 import { CASES, G, S } from './cases';
-import { Forwarder, PORT_MAC, TC, XDP } from './forwarder';
+import { Forwarder, PORT_MAC, TC, VPORT, XDP } from './forwarder';
 import { ETHERNET_BYTES, frame, hopped } from './packet';
 
 const IP_BYTES = 128n;
@@ -53,6 +53,7 @@ test.each([
 ])('the machine itself gets the packet as it came: $name', ({ copies }) => {
   forwarder.fillGroup(0, copies);
   forwarder.setRoute(S, G, { viaTc: true, local: true, copies });
+  forwarder.addMember(VPORT);
   for (let i = 0; i < 64; i++) {
     const data = frame({ ttl: 2 + 3 * i, identification: i * 997 });
     const { verdict, out } = forwarder.runTc(data);
@@ -66,14 +67,74 @@ test.each([
 test('the machine itself gets what has no hop left, too, which is forwarded nowhere', () => {
   forwarder.fillGroup(0, 2);
   forwarder.setRoute(S, G, { viaTc: true, local: true });
+  forwarder.addMember(VPORT);
   expect(forwarder.runTc(frame({ ttl: 1 })).verdict).toBe(TC.NEXT);
   expect(forwarder.drops()).toEqual({ ttl_in: 1 });
   expect(forwarder.route()).toMatchObject({ packets: 0n, copies: 0n, ttlDrops: 1n });
 });
 
-test('the machine itself does not get what came by the wrong interface', () => {
+test('the machine itself gets what comes in where it is a member, by the interface of the route or not', () => {
   forwarder.setRoute(S, G, { viaTc: true, local: true, incoming: 2 });
+  forwarder.addMember(2);
   expect(forwarder.runTc(frame()).verdict).toBe(TC.SHOT);
+  forwarder.addMember(VPORT);
+  const data = frame();
+  const { verdict, out } = forwarder.runTc(data);
+  expect(verdict).toBe(TC.NEXT);
+  expect(Buffer.from(out)).toEqual(Buffer.from(data));
+  expect(forwarder.drops()).toEqual({ wrong_interface: 2 });
+});
+
+test('the machine itself gets what is a question too, and the controller hears that it has it', () => {
+  forwarder.setRoute('*', G, { viaTc: true, local: true, learn: true, incoming: 2 });
+  forwarder.addMember(VPORT);
+  expect(forwarder.runTc(frame()).verdict).toBe(TC.NEXT);
+  expect(forwarder.punts()).toEqual({ no_route: 1 });
+});
+
+describe('what the machine itself sends', () => {
+  const own = (): Uint8Array => {
+    const data = frame();
+    data.set(PORT_MAC, SOURCE_MAC);
+    return data;
+  };
+
+  test('is forwarded as if it had come in, and leaves as it was', () => {
+    forwarder.fillGroup(0, 2);
+    forwarder.setRoute(S, G, {});
+    const { verdict, out } = forwarder.runOriginated(own());
+    expect(verdict).toBe(TC.NEXT);
+    expect(Buffer.from(out)).toEqual(Buffer.from(own()));
+    expect(forwarder.route()).toMatchObject({ packets: 1n, bytes: IP_BYTES, expected: 2n, copies: 2n });
+    expect(forwarder.vport()).toMatchObject({ rxPackets: 0n, originatedPackets: 1n, acceptedPackets: 1n, txPackets: 2n });
+  });
+
+  test.each([
+    { name: 'without a route', drops: {}, punts: { no_route: 1 } },
+    { name: 'that nobody else wants', route: { copies: 0 }, drops: {}, punts: {} },
+    { name: 'by another interface than its source is at', route: { incoming: 2 }, drops: { wrong_interface: 1 }, punts: { wrong_interface: 1 } },
+  ])('leaves all the same: $name', ({ route, drops, punts }) => {
+    if (route !== undefined) forwarder.setRoute(S, G, route);
+    expect(forwarder.runOriginated(own()).verdict).toBe(TC.NEXT);
+    expect(forwarder.drops()).toEqual(drops);
+    expect(forwarder.punts()).toEqual(punts);
+    expect(forwarder.vport().originatedPackets).toBe(1n);
+  });
+
+  test('is not what stations behind the same port send, nor what was forwarded', () => {
+    forwarder.setRoute(S, G, {});
+    expect(forwarder.runOriginated(frame()).verdict).toBe(TC.NEXT);
+    expect(forwarder.vport()).toMatchObject({ originatedPackets: 0n, acceptedPackets: 0n });
+  });
+
+  test('is announced when it is a report of IGMP, but no query', () => {
+    for (const firstByte of [0x22, 0x16, 0x11]) {
+      const data = frame({ protocol: 2, firstByte });
+      data.set(PORT_MAC, SOURCE_MAC);
+      expect(forwarder.runOriginated(data).verdict).toBe(TC.NEXT);
+    }
+    expect(forwarder.punts()).toEqual({ igmp_report: 2 });
+  });
 });
 
 test('a copy needs a TTL above the threshold of its port', () => {

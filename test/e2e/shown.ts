@@ -17,10 +17,14 @@ export interface InterfaceJson {
   readonly mtu: number;
   readonly addresses: readonly string[];
   readonly rxPackets: string;
+  readonly resentPackets: string;
+  readonly originatedPackets: string;
+  readonly acceptedPackets: string;
   readonly txPackets: string;
   readonly drops: Readonly<Record<string, string>>;
   readonly punts: Readonly<Record<string, string>>;
   readonly puntDrops: Readonly<Record<string, string>>;
+  readonly igmpHost?: { readonly groups: number };
   readonly querier?: { readonly self: boolean; readonly address: string };
   readonly igmpReceived: Readonly<Record<string, string>>;
   readonly igmpSent: Readonly<Record<string, string>>;
@@ -41,6 +45,7 @@ export interface FlowJson {
   readonly incomingInterface: string;
   readonly outgoingInterfaces: readonly string[];
   readonly packets: string;
+  readonly bytes: string;
   readonly replicatedPackets: string;
   readonly failedPackets: string;
   readonly droppedPackets: string;

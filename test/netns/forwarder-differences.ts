@@ -61,9 +61,9 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: ({ protocol }) => protocol === IP_PROTOCOL_PIM,
   },
   {
-    name: "one of the router's own addresses as source",
+    name: "from outside, with one of the router's own addresses as source",
     onlyForwarder: 'xmcast',
-    because: 'the forwarder knows routes, not addresses; no reverse path leads there, so only a static route can ask for it',
+    because: "the forwarder knows routes, not addresses: where that source is expected it is taken for the machine's own",
     applies: ({ source }) => OWN_ADDRESSES.has(source),
   },
 ];

@@ -38,14 +38,14 @@ function inOneProcess(body: string): Promise<string> {
       const bindings = ${bindings};
       const object = bindings.BpfObject.open(${object});
       await object.load();
-      const attach = () => ${hook}.attachFilter({ program: object.program('xm_tc_ingress'), ifindex: ${ifindex}, pins });
+      const attach = (direction = 'ingress') => ${hook}.attachFilter({ program: object.program('xm_tc_ingress'), ifindex: ${ifindex}, direction, pins });
       ${body}
     })().catch((error) => { console.error(error); process.exit(1); });`,
   ]);
 }
 
-async function filters(): Promise<readonly string[]> {
-  const shown = await router.run(['tc', 'filter', 'show', 'dev', 'up0', 'ingress']);
+async function filters(direction = 'ingress'): Promise<readonly string[]> {
+  const shown = await router.run(['tc', 'filter', 'show', 'dev', 'up0', direction]);
   return [...shown.matchAll(/handle \S+ (\w+)/g)].map(([, program]) => program ?? '');
 }
 
@@ -53,6 +53,16 @@ test('attached, and detached when the port goes', async () => {
   await inOneProcess('await attach(); process.exit(0);');
   expect(await filters()).toEqual(['xm_tc_ingress']);
   await inOneProcess('const hook = await attach(); await hook.detach(); pins.remove();');
+  expect(await filters()).toEqual([]);
+});
+
+test('one on the way out does not disturb one on the way in', async () => {
+  await inOneProcess(`await attach(); await attach('egress'); process.exit(0);`);
+  expect([await filters(), await filters('egress')]).toEqual([['xm_tc_ingress'], ['xm_tc_ingress']]);
+  await inOneProcess(`await attach(); const hook = await attach('egress'); await hook.detach(); process.exit(0);`);
+  expect([await filters(), await filters('egress')]).toEqual([['xm_tc_ingress'], []]);
+  await inOneProcess(`await attach('egress'); pins.remove();`);
+  await inOneProcess('pins.remove();');
   expect(await filters()).toEqual([]);
 });
 

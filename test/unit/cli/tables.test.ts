@@ -150,6 +150,7 @@ describe('tables', () => {
       'Received:             12,345 packets, 1.62 MB',
       'Taken by a route:     9 packets',
       'Sent on late:         1 packets',
+      'Sent by the router:   2 packets',
       'Transmitted:          3 packets, 0 B',
       '',
       'COUNTER        KIND           COUNT',

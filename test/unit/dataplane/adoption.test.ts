@@ -55,6 +55,14 @@ describe('what is read back is what was written', () => {
     );
   });
 
+  test('of a member', () => {
+    fc.assert(
+      fc.property(fc.nat(counters - 1), fc.integer({ min: 1, max: 1024 }), (counter, vport) => {
+        expect(installed.readMemberKey(abi.memberKey(counter, vport))).toEqual({ counter, vport });
+      }),
+    );
+  });
+
   test('of its key', () => {
     fc.assert(
       fc.property(fc.nat(0xffffffff), fc.nat(0xffffffff), (source, group) => {

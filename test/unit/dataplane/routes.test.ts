@@ -1,6 +1,7 @@
 /** The table of installed routes: what reaches the kernel in which call, and what is kept when the kernel refuses. */
 import { CounterSlots } from '../../../control/dataplane/counter-slots';
 import { GroupPool } from '../../../control/dataplane/group-pool';
+import { MemberTable } from '../../../control/dataplane/member-table';
 import { RouteTable, type RouteEntry } from '../../../control/dataplane/routes';
 import { routeName, type RouteChange, type VportId } from '../../../control/mrib/route';
 import { indexBuckets, RouteIndex } from '../../../control/dataplane/route-index';
@@ -28,6 +29,7 @@ class FakeRanges {
 function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>(), vlanPorts = new Set<VportId>() } = {}) {
   const kernel = new FakeMap();
   const thresholds = new FakeMap();
+  const members = new FakeMap();
   const memory = new BigUint64Array(indexBuckets(limit) * abi.routeIndex.bucketWords);
   const index = new RouteIndex(abi.routeIndex, memory);
   const pool = new GroupPool(groups, [4], { fill: () => undefined, clear: () => undefined });
@@ -37,8 +39,8 @@ function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>(), vla
   const events: string[] = [];
   const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
   const ranges = new FakeRanges();
-  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, limit, tcPorts, vlanPorts, onInstalled: note('installed'), onRemoved: note('removed') });
-  return { kernel, thresholds, ranges, pool, slots, routes, events };
+  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, members: new MemberTable(abi, members.map), limit, tcPorts, vlanPorts, onInstalled: note('installed'), onRemoved: note('removed') });
+  return { kernel, thresholds, members, ranges, pool, slots, routes, events };
 }
 
 const set = (source: number, ...outgoing: VportId[]): RouteChange => ({ kind: 'set', route: { source, group: G, incoming: 9, outgoing } });
@@ -201,10 +203,11 @@ test('a route that absorbed what nobody wanted counts anew when somebody does', 
 });
 
 describe('routes that XDP cannot serve', () => {
-  const local = (source: number, ...outgoing: VportId[]): RouteChange => {
+  const localOn = (local: readonly VportId[], source: number, ...outgoing: VportId[]): RouteChange => {
     const change = set(source, ...outgoing) as Extract<RouteChange, { kind: 'set' }>;
-    return { ...change, route: { ...change.route, local: true } };
+    return { ...change, route: { ...change.route, local } };
   };
+  const local = (source: number, ...outgoing: VportId[]): RouteChange => localOn([9], source, ...outgoing);
   const expected = { group: 99, incoming: 9, copies: 2, learn: false, ttlThreshold: 0 };
 
   test('one with a port in tc mode, and one the machine itself wants, are marked; others are not', () => {
@@ -252,6 +255,29 @@ describe('routes that XDP cannot serve', () => {
     }
     expect(routes.entry(routeName(2, G))).toEqual(before);
     expect(events).toHaveLength(3000);
+  });
+
+  test('where the machine is a member is noted before the route, and forgotten with it', () => {
+    const { kernel, members, routes } = table();
+    const noted = (): string[] => [...members.entries.keys()].sort();
+    const keys = (counter: number, ...vports: VportId[]): string[] => vports.map((vport) => nameOf(u32Key(abi.memberKey(counter, vport)))).sort();
+    let before: string[] = [];
+    kernel.onUpdateMany = () => (before = noted());
+    routes.apply([localOn([1, 9], 1, 1, 2), local(2, 1)], 0);
+    expect(before).toEqual([...keys(0, 1, 9), ...keys(1, 9)].sort());
+    routes.apply([localOn([2, 9], 1, 1, 2)], 1);
+    expect(noted()).toEqual([...keys(0, 2, 9), ...keys(1, 9)].sort());
+    routes.apply([set(1, 1, 2), remove(2)], 2);
+    expect(noted()).toEqual([]);
+  });
+
+  test('a route that the kernel refuses leaves the members of the one before', () => {
+    const { kernel, members, routes } = table();
+    routes.apply([local(1, 2)], 0);
+    kernel.refused.add(nameOf(abi.routeKey(1, G)));
+    kernel.refused.add(nameOf(abi.routeKey(5, G)));
+    expect(routes.apply([localOn([3, 9], 1, 2), localOn([3], 5, 2)], 1)).toHaveLength(2);
+    expect([...members.entries.keys()]).toEqual([nameOf(u32Key(abi.memberKey(0, 9)))]);
   });
 
   test('what goes to the machine itself alone is no stream nobody wants: it counts on when a host joins', () => {

@@ -64,7 +64,7 @@ test('a write, then the packet that asked for it: in this order', async () => {
 test('what is refused is told afterwards, the rest is confirmed, and ranges keep their lengths', async () => {
   const { remote, dataplane, heard } = await pair();
   dataplane.limit = 2;
-  const range = { kind: 'set', route: { source: 0, group: ip('239.2.0.0'), groupLength: 16, incoming: 1, outgoing: [2, 3], ttlThreshold: 9, local: true } } as const;
+  const range = { kind: 'set', route: { source: 0, group: ip('239.2.0.0'), groupLength: 16, incoming: 1, outgoing: [2, 3], ttlThreshold: 9, local: [1] } } as const;
   expect(remote.applyRoutes([set(S, G), range, set(S + 1, G)])).toBeUndefined();
   expect(remote.installedAtMs(routeName(S, G))).toBeUndefined();
   await until(() => heard.applied.length > 0, 'the answer is there');

@@ -19,7 +19,7 @@ const wanted: fc.Arbitrary<WantedRoute> = fc
     incoming: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
     outgoing: fc.uniqueArray(fc.integer({ min: 9, max: MAX_VPORT }), { maxLength: 8 }),
     ttlThreshold: fc.nat(255),
-    local: fc.boolean(),
+    local: fc.uniqueArray(fc.integer({ min: 1, max: MAX_VPORT }), { maxLength: 3 }),
   })
   .map(({ isRange, source, group, ttlThreshold, local, outgoing, ...rest }) => ({
     source: source?.address ?? 0,
@@ -28,7 +28,7 @@ const wanted: fc.Arbitrary<WantedRoute> = fc
     ...rest,
     outgoing: [...outgoing].sort((a, b) => a - b),
     ...(ttlThreshold === 0 ? {} : { ttlThreshold }),
-    ...(local ? { local } : {}),
+    ...(local.length > 0 ? { local: [...local].sort((a, b) => a - b) } : {}),
   }));
 
 test('every route comes back as it was, from a change too', () => {
@@ -40,6 +40,13 @@ test('every route comes back as it was, from a change too', () => {
       expect(readChange(changeMessage({ kind: 'set', route }), MAX_VPORT)).toEqual({ kind: 'set', route });
     }),
   );
+});
+
+test('a controller that knows only of the incoming interface is understood', () => {
+  const key = { source: ip('10.0.0.1'), group: ip('239.1.1.1') };
+  expect(readRoute({ key, incoming: 3, outgoing: [5], local: true }, MAX_VPORT)).toMatchObject({ local: [3] });
+  expect(readRoute({ key, incoming: 0, outgoing: [5], local: true }, MAX_VPORT)).not.toHaveProperty('local');
+  expect(readRoute({ key, incoming: 3, localVports: [MAX_VPORT + 1] }, MAX_VPORT)).toContain('is not within');
 });
 
 test('bytes of any kind are read or refused, and never throw', () => {

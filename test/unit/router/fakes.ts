@@ -77,7 +77,7 @@ export class FakeDataplane implements Dataplane {
 
   readCounters(): Promise<CounterSnapshot> {
     const zero = PUNT_CLASSES.map(() => 0n);
-    const vport = { rxPackets: 7n, rxBytes: 700n, resentPackets: 0n, acceptedPackets: 4n, txPackets: 0n, txBytes: 0n, drops: [3n], punts: zero, puntsPoliced: zero, puntsLost: zero };
+    const vport = { rxPackets: 7n, rxBytes: 700n, resentPackets: 0n, originatedPackets: 0n, acceptedPackets: 4n, txPackets: 0n, txBytes: 0n, drops: [3n], punts: zero, puntsPoliced: zero, puntsLost: zero };
     const routes = new Map(this.counters);
     return Promise.resolve({
       route: (name) => routes.get(name),

@@ -1,75 +1,12 @@
 /** The router as an IGMP proxy (RFC 4605): what goes upstream, which upstream serves, static routes, and a configuration that changes. */
-import type { xmcast } from '#proto';
 import { toSettings } from '../../../control/config/defaults';
-import type { Punt } from '../../../control/dataplane/api';
-import { decodeIgmpPacket } from '../../../control/protocol/igmp/decode';
 import { buildIgmpFrame } from '../../../control/protocol/igmp/encode';
 import { RecordType, type IgmpMessage } from '../../../control/protocol/igmp/message';
-import { formatIpv4 } from '../../../control/protocol/packet/address';
-import type { JoinOnHost } from '../../../control/router/own-memberships';
-import { Router } from '../../../control/router/router';
-import { RouterState } from '../../../control/router/state';
-import { frame } from '../../bpf/packet';
-import { addressOf, FakeDataplane, FakeKernel, ip, quiet, settle } from './fakes';
+import { ip, settle } from './fakes';
+import { configOf, G, join, textOf, world, type Config } from './proxy-world';
 
-type Config = xmcast.v1.Config.$Properties;
-
-const G = ip('239.1.1.1');
-const RECORD_NAMES = ['', 'IS_IN', 'IS_EX', 'TO_IN', 'TO_EX', 'ALLOW', 'BLOCK'];
-
-function configOf(names: readonly string[], changes: Config = {}): Config {
-  return { interfaces: names.map((name) => ({ name, upstream: name.startsWith('up') })), ...changes };
-}
-
-async function world(config: Config, joinOnHost: JoinOnHost = () => Promise.reject(new Error('not in this test'))) {
-  jest.useFakeTimers();
-  const dataplane = new FakeDataplane();
-  const kernel = new FakeKernel();
-  let nowMs = 0;
-  const clock = { nowMs: () => nowMs, nowWallMs: () => 1_700_000_000_000 + nowMs };
-  const names = (config.interfaces ?? []).map(({ name }) => name ?? '');
-  names.forEach((name, i) => kernel.set(name, { ifindex: 10 + i, address: addressOf(name, i, 1) }));
-  const settings = toSettings(config);
-  const router = new Router({ settings, dataplane, kernel, clock, log: quiet, random: () => 0.5, joinOnHost });
-  const state = new RouterState({ router, dataplane, clock, version: '1' });
-  await router.start();
-  const run = async (ms: number): Promise<void> => {
-    for (let passed = 0; passed < ms; passed += 10) {
-      nowMs += 10;
-      await jest.advanceTimersByTimeAsync(10);
-    }
-  };
-  const vport = (name: string): number => router.ports.find((port) => port.name === name)?.vport ?? -1;
-  const punt = (name: string, message: IgmpMessage, source = addressOf(name, names.indexOf(name), 9)): void => {
-    const destination = message.kind === 'report-v3' ? ip('224.0.0.22') : message.kind === 'leave' ? ip('224.0.0.2') : message.kind === 'query' ? ip('224.0.0.1') : message.group;
-    const bytes = buildIgmpFrame({ sourceMac: new Uint8Array(6), source: ip(source), destination, message });
-    router.punted([{ class: message.kind === 'query' ? 'igmp_query' : 'igmp_report', vport: vport(name), frame: bytes, frameBytes: bytes.length }]);
-  };
-  const data = (name: string, source: string, puntClass: Punt['class'] = 'no_route'): void => {
-    const bytes = frame({ source });
-    router.punted([{ class: puntClass, vport: vport(name), frame: bytes, frameBytes: bytes.length }]);
-  };
-  /** Reports sent by this interface since the last call, as words. */
-  const reports = (name: string): string[] => {
-    const own = dataplane.sent.filter((sent) => sent.vport === vport(name)).map((sent) => textOf(sent.frame));
-    dataplane.sent.length = 0;
-    return own;
-  };
-  const routes = (): string[] =>
-    state.routes().map((route) => `${route.source === 0 ? '*' : formatIpv4(route.source)} ${route.incomingInterface || '?'} → ${route.outgoingInterfaces.join(' ')}`).sort();
-  return { dataplane, kernel, router, state, run, punt, data, reports, routes, vport };
-}
 afterEach(() => jest.useRealTimers());
 
-function textOf(bytes: Uint8Array): string {
-  const decoded = decodeIgmpPacket(bytes.subarray(14));
-  if (!decoded.ok) return decoded.error;
-  const { message } = decoded.value;
-  if (message.kind !== 'report-v3') return `${message.kind} ${formatIpv4(message.group)}`;
-  return message.records.map(({ type, group, sources }) => `${RECORD_NAMES[type]} ${formatIpv4(group)}{${sources.map(formatIpv4).join(' ')}}`).join(', ');
-}
-
-const join = (group = G): IgmpMessage => ({ kind: 'report-v2', group });
 const record = (type: RecordType, ...sources: string[]): IgmpMessage => ({ kind: 'report-v3', records: [{ type, group: G, sources: sources.map(ip) }] });
 const generalQuery = (version: 2 | 3): IgmpMessage => ({
   kind: 'query', version, group: 0, maxResponseTimeMs: 1000, suppressRouterProcessing: false, querierRobustness: version === 3 ? 2 : 0, querierQueryIntervalMs: version === 3 ? 125_000 : 0, sources: [],
@@ -314,44 +251,6 @@ describe('a configuration that changes', () => {
     expect(w.dataplane.ports.get(w.vport('lan1'))?.ttlThreshold).toBe(16);
     expect(w.dataplane.policers).toMatchObject({ igmp_report: { ratePps: 4000 } });
     expect(w.routes()).toEqual(['* up0 → lan1']);
-  });
-});
-
-describe('groups of this machine', () => {
-  const config = (names: readonly string[]): Config => ({
-    interfaces: names.map((name) => ({ name, upstream: name === 'up0', joinGroups: name === 'up0' ? [{ group: '239.1.1.1' }, { group: '232.1.1.1', sources: ['10.100.1.20'] }] : [] })),
-  });
-
-  test('are joined in the kernel, and what comes in by that interface is handed to applications, whoever else wants it', async () => {
-    const joined: string[] = [];
-    const w = await world(config(['up0', 'lan1']), (options) => {
-      const name = `${options.interfaceName} ${formatIpv4(options.address)} ${formatIpv4(options.group)} ${options.sources.length}`;
-      joined.push(`join ${name}`);
-      return Promise.resolve({ close: () => void joined.push(`leave ${name}`) });
-    });
-    await settle();
-    expect(joined).toEqual(['join up0 10.100.1.1 239.1.1.1 0', 'join up0 10.100.1.1 232.1.1.1 1']);
-    expect([...w.dataplane.routes.values()]).toMatchObject([
-      { source: 0, group: G, outgoing: [], local: true },
-      { source: ip('10.100.1.20'), group: ip('232.1.1.1'), outgoing: [], local: true },
-    ]);
-    w.punt('lan1', join());
-    w.data('up0', '10.100.1.20', 'new_source');
-    expect(w.dataplane.routes.get(`${ip('10.100.1.20')}/${G}`)).toMatchObject({ outgoing: [w.vport('lan1')], local: true });
-    w.kernel.set('up0', { ifindex: 10, address: '10.100.1.1', up: false });
-    await settle();
-    expect(joined.slice(2).sort()).toEqual(['leave up0 10.100.1.1 232.1.1.1 1', 'leave up0 10.100.1.1 239.1.1.1 0']);
-  });
-
-  test('that the kernel refuses are tried again', async () => {
-    let isRefused = true;
-    const w = await world(config(['up0']), () => (isRefused ? Promise.reject(new Error('ENODEV')) : Promise.resolve({ close: () => undefined })));
-    await settle();
-    expect(w.routes()).toEqual([]);
-    isRefused = false;
-    await w.state.refreshCounters();
-    await settle();
-    expect(w.routes()).toHaveLength(2);
   });
 });
 

@@ -24,7 +24,7 @@ async function world(names = ['up0', 'lan1', 'lan2']) {
   kernel.set('up0', { ifindex: 10, address: '10.100.0.1' });
   kernel.set('lan1', { ifindex: 11, address: '10.1.1.1' });
   kernel.set('lan2', { ifindex: 12, address: '10.1.2.1' });
-  const router = new Router({ settings: settings(...names), dataplane, kernel, clock, log: quiet });
+  const router = new Router({ settings: settings(...names), dataplane, kernel, clock, log: quiet, readHostGroups: () => Promise.resolve([]) });
   const state = new RouterState({ router, dataplane, clock, version: '1.2.3' });
   const problems = await router.start();
   const run = async (ms: number): Promise<void> => {

@@ -39,7 +39,7 @@ async function world(routes: readonly WantedRoute[], { keepOnStop = true, holdTi
   let nowMs = 0;
   const clock = { nowMs: () => nowMs, nowWallMs: () => 1_700_000_000_000 + nowMs };
   const base = settings('up0', 'lan1', 'lan2', 'lan3');
-  const router = new Router({ settings: { ...base, dataplane: { ...base.dataplane, keepOnStop, holdTimeMs } }, dataplane, kernel, clock, log: quiet });
+  const router = new Router({ settings: { ...base, dataplane: { ...base.dataplane, keepOnStop, holdTimeMs } }, dataplane, kernel, clock, log: quiet, readHostGroups: () => Promise.resolve([]) });
   const state = new RouterState({ router, dataplane, clock, version: '1.2.3' });
   const started = router.start().then(() => router.takeOver());
   await jest.advanceTimersByTimeAsync(0);
