@@ -43,6 +43,8 @@ export interface PortSpec {
   readonly mode?: PortMode | 'auto';
   /** "veth", "bridge" …; default "", as of hardware. */
   readonly kind?: string;
+  /** Kind of the device that this one is a part of: "bridge", "bond", "vrf" …. Default "": none. */
+  readonly partOf?: string;
 }
 
 export interface RouteProblem extends RouteKey {

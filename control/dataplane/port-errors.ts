@@ -4,7 +4,10 @@
 import { queryXdp } from '#bindings';
 import { XmcastError, errorCode, errorText } from '../errors';
 import type { PortSpec } from './api';
+import { takenBy } from './port-mode';
 import type { TcDirection } from './tc-filter';
+
+const MAC_BYTES = 6;
 
 /** The device is going: nothing to be learnt about it. */
 export function isGone(error: unknown): boolean {
@@ -49,9 +52,22 @@ export function vlanTakenError({ name, vlan = 0 }: PortSpec): XmcastError {
   });
 }
 
-export function noEthernetError({ name }: PortSpec): XmcastError {
+/** What no mode can help. */
+export function portRefusal(spec: PortSpec): XmcastError | undefined {
+  if (spec.macAddress.length !== MAC_BYTES) return noEthernetError(spec);
+  const kind = takenBy(spec);
+  return kind === undefined ? undefined : takenError(spec, kind);
+}
+
+function noEthernetError({ name }: PortSpec): XmcastError {
   return new XmcastError('XM_PORT_UNSUPPORTED', `attach to ${name}: it has no Ethernet address, and only Ethernet devices can be ports`, {
     hint: 'Use a tunnel that carries Ethernet frames (gretap, vxlan, tap) instead of one that carries IP packets (gre, tun).',
+  });
+}
+
+function takenError({ name }: PortSpec, kind: string): XmcastError {
+  return new XmcastError('XM_PORT_UNSUPPORTED', `attach to ${name}: it is a part of a ${kind} device, which takes its packets and has its addresses`, {
+    hint: `Configure the ${kind} device instead ("ip link show dev ${name}" names it as master), or take ${name} out of it with "ip link set dev ${name} nomaster".`,
   });
 }
 

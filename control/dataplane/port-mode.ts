@@ -31,6 +31,14 @@ export function planDevice(specs: readonly Pick<PortSpec, 'mode' | 'kind'>[]): P
   return planPort({ mode, kind: specs[0]?.kind ?? '' });
 }
 
+/**
+ * Of what kind the device is that takes all packets of this one, so that this one cannot be a port. Packets of a VRF's interfaces remain
+ * their own.
+ */
+export function takenBy({ partOf = '' }: Pick<PortSpec, 'partOf'>): string | undefined {
+  return partOf === '' || partOf === 'vrf' ? undefined : partOf;
+}
+
 export function isSamePlan(a: PortPlan, b: PortPlan): boolean {
   return a.mode === b.mode && a.reason === b.reason && a.mayFallBack === b.mayFallBack;
 }

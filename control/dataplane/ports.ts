@@ -13,10 +13,9 @@ import { Device, type DeviceParts, type DeviceWish } from './device';
 import type { Hook } from './hook';
 import type { InstalledAbi, PortRecord } from './installed-abi';
 import { u32Key } from './keys';
-import { noEthernetError, vlanTakenError } from './port-errors';
+import { portRefusal, vlanTakenError } from './port-errors';
 import { planDevice } from './port-mode';
 
-const MAC_BYTES = 6;
 /** Ports of one device in one piece: less than a millisecond. */
 const PIECE = 128;
 
@@ -119,7 +118,11 @@ export class PortTable {
 
   /** `moved`: the port sits on another device or VLAN than before; replication slots must then be written again. */
   async set(spec: PortSpec, onServiceChanged: OnServiceChanged): Promise<{ readonly moved: boolean; readonly attachment: PortAttachment }> {
-    if (spec.macAddress.length !== MAC_BYTES) throw noEthernetError(spec);
+    const refusal = portRefusal(spec);
+    if (refusal !== undefined) {
+      await this.remove(spec.vport);
+      throw refusal;
+    }
     const before = this.#attached.get(spec.vport);
     const moved = before === undefined || !isSameFrames(before, spec);
     if (moved) await this.remove(spec.vport);

@@ -17,6 +17,8 @@ export interface Trunk {
   readonly ifindex: number;
   readonly name: string;
   readonly kind: string;
+  /** As LinkState.partOf. */
+  readonly partOf: string;
   readonly vlan: number;
 }
 
@@ -35,6 +37,8 @@ export interface LinkState {
   readonly kind: string;
   /** What the kernel says of an interface of kind "vlan". */
   readonly vlan?: KernelVlan;
+  /** Kind of the device that this one is a part of: "bridge", "bond", "vrf" …. Default "": none. */
+  readonly partOf?: string;
   /** In kernel order, primary ones first. */
   readonly addresses: AddressList;
   /** Set by VlanLinks: the interface is a VLAN. */
@@ -226,6 +230,7 @@ function isSameLink(a: LinkState, b: LinkState): boolean {
     a.kind === b.kind &&
     a.vlan?.ifindex === b.vlan?.ifindex &&
     a.vlan?.id === b.vlan?.id &&
+    a.partOf === b.partOf &&
     isSameBytes(a.macAddress, b.macAddress)
   );
 }

@@ -6,7 +6,7 @@
 import type { Ipv4Prefix } from '../protocol/packet/address';
 import { parseVlanName } from '../protocol/packet/vlan-name';
 import { configuredAddress, isSameAddressList, type AddressList } from './address-list';
-import type { LinkState } from './interface-table';
+import type { LinkState, Trunk } from './interface-table';
 
 export interface LinkSource {
   link(name: string): LinkState | undefined;
@@ -51,7 +51,7 @@ export class VlanLinks {
     const { id, addresses } = rest;
     const before = this.#made.get(name);
     if (before?.parent === parent && before.own === own && isSameAddressList(before.addresses, addresses)) return before.link;
-    const trunk = { ifindex: parent.ifindex, name: parent.name, kind: parent.kind, vlan: id };
+    const trunk = { ifindex: parent.ifindex, name: parent.name, kind: parent.kind, partOf: parent.partOf ?? '', vlan: id };
     const state = own ?? { ...parent, name, addresses };
     const link: LinkState = { ...state, up: state.up && parent.up, adminUp: state.adminUp && parent.adminUp, trunk };
     this.#made.set(name, { parent, own, addresses, link });
@@ -60,8 +60,8 @@ export class VlanLinks {
 }
 
 /** Where frames of the link are taken and sent. */
-export function placeOf(link: LinkState): { readonly ifindex: number; readonly name: string; readonly kind: string; readonly vlan: number } {
-  return link.trunk ?? { ifindex: link.ifindex, name: link.name, kind: link.kind, vlan: 0 };
+export function placeOf(link: LinkState): Trunk {
+  return link.trunk ?? { ifindex: link.ifindex, name: link.name, kind: link.kind, partOf: link.partOf ?? '', vlan: 0 };
 }
 
 /** Whether the kernel has an interface for it; else its ifindex is that of the interface below. */

@@ -12,9 +12,9 @@ type WireRoute = xmcast.v1.UnicastRoute.$Properties;
 
 const KERNEL = { removed: false, flags: 0 } as const;
 
-export function linkMessage({ ifindex, name, macAddress, mtu, adminUp, up, kind, vlan, addresses }: LinkState): WireLink {
+export function linkMessage({ ifindex, name, macAddress, mtu, adminUp, up, kind, partOf = '', vlan, addresses }: LinkState): WireLink {
   return {
-    ifindex, name, macAddress, mtu, adminUp, up, kind,
+    ifindex, name, macAddress, mtu, adminUp, up, kind, partOf,
     ...(vlan === undefined ? {} : { vlanParent: vlan.ifindex, vlanId: vlan.id }),
     addresses: addresses.map(({ address, length, secondary, scope, peer }) => ({ address, length, secondary, scope, peer: peer ?? 0 })),
   };
@@ -34,10 +34,10 @@ export function tableOf(links: readonly WireLink[], routes: readonly WireRoute[]
 
 function* factsOf(link: WireLink): Generator<KernelFact> {
   const ifindex = link.ifindex ?? 0;
-  const { name, mtu, adminUp, up, kind, addresses } = link;
+  const { name, mtu, adminUp, up, kind, partOf, addresses } = link;
   const macAddress = Uint8Array.from(link.macAddress ?? []);
   const vlan = (link.vlanId ?? 0) === 0 ? {} : { vlan: { ifindex: link.vlanParent ?? 0, id: link.vlanId ?? 0 } };
-  const record = { family: AF_UNSPEC, ifindex, name: name ?? '', macAddress, mtu: mtu ?? 0, adminUp: adminUp ?? false, up: up ?? false, kind: kind ?? '', ...vlan };
+  const record = { family: AF_UNSPEC, ifindex, name: name ?? '', macAddress, mtu: mtu ?? 0, adminUp: adminUp ?? false, up: up ?? false, kind: kind ?? '', partOf: partOf ?? '', ...vlan };
   yield { kind: 'link', ...KERNEL, record };
   for (const { address, length, secondary, scope, peer } of addresses ?? []) {
     const owner = { ifindex, address: address ?? 0, length: Math.min(length ?? 0, 32), secondary: secondary ?? false, scope: scope ?? 0 };

@@ -116,12 +116,12 @@ function localOf(message: WireRoute | null | undefined, incoming: VportId): read
 
 /** Of a port that was taken over not everything is known. */
 export function portMessage(port: Pick<PortSpec, 'vport' | 'name' | 'ifindex'> & Partial<PortSpec>): xmcast.v1.DataplanePort.$Properties {
-  const { vport, name, ifindex, macAddress = new Uint8Array(0), mtu = 0, ttlThreshold = 0, mode = 'auto', kind = '', vlan: vlanId = 0 } = port;
-  return { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode: MODES.indexOf(mode), kind, vlanId };
+  const { vport, name, ifindex, macAddress = new Uint8Array(0), mtu = 0, ttlThreshold = 0, mode = 'auto', kind = '', partOf = '', vlan: vlanId = 0 } = port;
+  return { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode: MODES.indexOf(mode), kind, partOf, vlanId };
 }
 
 export function readPort(message: xmcast.v1.DataplanePort.$Properties, maxVport: VportId): PortSpec | string {
-  const { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode, kind, vlanId } = message;
+  const { vport, name, ifindex, macAddress, mtu, ttlThreshold, mode, kind, partOf, vlanId } = message;
   if (!isWithin(vport, 1, maxVport)) return `vport ${vport ?? 0} is not within 1 to ${maxVport}`;
   if (typeof name !== 'string' || name === '' || name.length > MAX_NAME) return `name: 1 to ${MAX_NAME} characters are allowed`;
   if (!isWithin(ifindex, 1, 0x7fffffff)) return `ifindex ${ifindex ?? 0} is none`;
@@ -132,7 +132,7 @@ export function readPort(message: xmcast.v1.DataplanePort.$Properties, maxVport:
   const known = MODES[mode ?? 0];
   if (known === undefined) return `mode ${mode} is unknown`;
   const parts = { vport, name, ifindex, mtu, ttlThreshold: ttlThreshold ?? 0, ...(vlanId ? { vlan: vlanId } : {}) };
-  return { ...parts, macAddress: Uint8Array.from(macAddress), mode: known, kind: (kind ?? '').slice(0, MAX_NAME) };
+  return { ...parts, macAddress: Uint8Array.from(macAddress), mode: known, kind: (kind ?? '').slice(0, MAX_NAME), ...(partOf ? { partOf: partOf.slice(0, MAX_NAME) } : {}) };
 }
 
 export function attachmentMessage({ mode, reason, isFallback }: PortAttachment): xmcast.v1.PortAttachment.$Properties {

@@ -221,7 +221,7 @@ export class Port {
   }
 
   #spec(link: LinkState): PortSpec {
-    const { name, ifindex, kind, vlan } = placeOf(link);
+    const { name, ifindex, kind, partOf, vlan } = placeOf(link);
     return {
       vport: this.vport,
       name,
@@ -232,6 +232,7 @@ export class Port {
       ttlThreshold: this.#settings.ttlThreshold,
       mode: this.#settings.mode,
       kind,
+      partOf,
     };
   }
 

@@ -56,6 +56,7 @@ export const IFLA_INFO_DATA = 2;
 /** Within IFLA_INFO_DATA of kind "vlan". */
 export const IFLA_VLAN_ID = 1;
 export const IFLA_VLAN_PROTOCOL = 5;
+export const IFLA_INFO_SLAVE_KIND = 4;
 export const IFLA_EXT_MASK = 29;
 /** IFLA_LINK is in another network namespace. */
 export const IFLA_LINK_NETNSID = 37;

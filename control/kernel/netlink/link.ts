@@ -12,6 +12,7 @@ import {
   IFLA_IFNAME,
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
+  IFLA_INFO_SLAVE_KIND,
   IFLA_LINK,
   IFLA_LINKINFO,
   IFLA_LINK_NETNSID,
@@ -47,6 +48,8 @@ export interface LinkRecord {
   readonly kind: string;
   /** Only of a customer's tag on an interface of this namespace. */
   readonly vlan?: KernelVlan;
+  /** Of the device that this one is a part of: "bridge", "bond", "vrf" …; "" for none. */
+  readonly partOf: string;
 }
 
 const ETHERTYPE_VLAN = 0x8100;
@@ -73,6 +76,7 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
     adminUp: (flags & IFF_UP) !== 0,
     up: (flags & OPERATIONAL) === OPERATIONAL,
     kind,
+    partOf: (linkInfo && attributeText(linkInfo, IFLA_INFO_SLAVE_KIND)) ?? '',
     ...(vlan === undefined ? {} : { vlan }),
   };
 }

@@ -14,7 +14,7 @@ afterEach(async () => {
 
 const link = (ifindex: number, name: string, up = true, removed = false): KernelFact => ({
   kind: 'link', removed, flags: 0,
-  record: { family: 0, ifindex, name, macAddress: Uint8Array.of(2, 0, 0, 0, 0, ifindex), mtu: 1400 + ifindex, adminUp: true, up, kind: 'veth' },
+  record: { family: 0, ifindex, name, macAddress: Uint8Array.of(2, 0, 0, 0, 0, ifindex), mtu: 1400 + ifindex, adminUp: true, up, kind: 'veth', partOf: 'vrf' },
 });
 const address = (ifindex: number, text: string, secondary = false): KernelFact => ({
   kind: 'address', removed: false, flags: 0, record: { ifindex, address: ip(text), peer: undefined, length: 24, secondary, scope: 0 },

@@ -78,7 +78,7 @@ test.each<[Parameters<typeof readKey>[0], RegExp]>([
 });
 
 test('ports, attachments and policers come back as they were', () => {
-  const port = { vport: 7, name: 'lan7', ifindex: 9, macAddress: Uint8Array.of(2, 0, 0, 0, 0, 7), mtu: 9000, ttlThreshold: 255, mode: 'tc', kind: 'bridge', vlan: 4094 } as const;
+  const port = { vport: 7, name: 'lan7', ifindex: 9, macAddress: Uint8Array.of(2, 0, 0, 0, 0, 7), mtu: 9000, ttlThreshold: 255, mode: 'tc', kind: 'bridge', partOf: 'vrf', vlan: 4094 } as const;
   expect(readPort(portMessage(port), MAX_VPORT)).toEqual(port);
   expect(readPort(portMessage({ ...port, vlan: 100 }), MAX_VPORT)).toEqual({ ...port, vlan: 100 });
   expect(readPort({ ...portMessage(port), vlanId: 4095 }, MAX_VPORT)).toBe('vlan_id is above 4094');
