@@ -136,6 +136,22 @@ test('auto: ends of veth pairs run in tc mode and say so; checksums that the sen
   expect(await figures(daemon)).toMatchObject({ flow: complete(2), up0: RECEIVED, lan1: SENT, lan2: SENT });
 });
 
+test.each([
+  ['xdp', 'xdp'],
+  ['xdp', 'tc'],
+  ['tc', 'auto'],
+])('checksums that the sender left unfinished are good behind ports in modes %s and %s, and for an application; each packet is counted once', async (lan1, lan2) => {
+  const daemon = await star.start({ interfaces: [{ ...UPSTREAM, mode: 'auto' }, { name: 'lan1', mode: lan1 }, { name: 'lan2', mode: lan2 }] });
+  await star.source.run(['ethtool', '-K', star.source.interfaceName, 'tx', 'on']);
+  const hosts = await hostsJoin(daemon);
+  const application = await applicationOnRouter();
+  await eventually(async () => (await daemon.client.listRoutes({})).some(({ localInterfaces }) => localInterfaces?.includes('up0') === true), { what: 'the application is known' });
+  const sender = await sendAll();
+  await expectEveryPacket(application, sender, TTL);
+  for (const host of hosts) await expectEveryPacket(host, sender, TTL - 1);
+  expect(await figures(daemon)).toMatchObject({ flow: complete(2), up0: RECEIVED, lan1: SENT, lan2: SENT });
+});
+
 /** Where nothing is said of the mode it is xdp. */
 function reconfigure(daemon: Daemon, interfaces: readonly Record<string, unknown>[]): void {
   const file = join(star.lab.directory, 'router.yaml');

@@ -3,7 +3,7 @@
  *
  *     source ── up0 [xmcastd] lan1 ── host   lan2 ── host
  */
-import type { Daemon } from '../lab/daemon';
+import { Daemon } from '../lab/daemon';
 import { eventually } from '../lab/eventually';
 import type { LabProcess } from '../lab/lab-process';
 import type { Receiver } from '../lab/receiver';
@@ -131,4 +131,10 @@ test('a tap device', async () => {
   await eventually(() => datagrams().length === PACKETS, { what: 'every packet has arrived' });
   expect(new Set(datagrams())).toEqual(new Set([`ttl ${TTL - 1} ${1316 + 28}`]));
   expect(await shownFlow(daemon, G, SOURCE)).toMatchObject({ expectedPackets: String(PACKETS), replicatedPackets: String(PACKETS) });
+});
+
+test('a tun device is refused with the alternative', async () => {
+  await virtualHost('tun');
+  const child = await Daemon.startFailing(star.lab, star.router, { interfaces: [{ name: 'up0', upstream: true }, { name: 'vm0', mode: 'auto' }] });
+  expect(child.stderr).toMatch(/XM_PORT_UNSUPPORTED: attach to vm0: it has no Ethernet address.*\n.*gretap, vxlan, tap/);
 });

@@ -44,7 +44,7 @@ describe('a VLAN that the kernel has no interface for', () => {
     const links = new VlanLinks(tableOf({ ifindex: 5, name: 'eth0', mtu: 9000, kind: 'bond' }));
     const link = links.link('eth0.100', ADDRESSES);
     expect(link).toMatchObject({ name: 'eth0.100', mtu: 9000, up: true, addresses: ADDRESSES.map(configuredAddress), trunk: { ifindex: 5, name: 'eth0', kind: 'bond', vlan: 100 } });
-    expect(placeOf(link!)).toEqual({ ifindex: 5, name: 'eth0', kind: 'bond', vlan: 100 });
+    expect(placeOf(link!)).toEqual({ ifindex: 5, name: 'eth0', kind: 'bond', partOf: '', vlan: 100 });
     expect(isInKernel(link!)).toBe(false);
   });
 
@@ -74,7 +74,7 @@ describe('a VLAN of the kernel', () => {
     const links = new VlanLinks(table);
     const link = links.link('video', ADDRESSES);
     expect(link).toMatchObject({ ifindex: 9, mtu: 1400, macAddress: Uint8Array.of(2, 0, 0, 0, 0, 9), addresses: [], up: true });
-    expect(placeOf(link!)).toEqual({ ifindex: 5, name: 'eth0', kind: '', vlan: 300 });
+    expect(placeOf(link!)).toEqual({ ifindex: 5, name: 'eth0', kind: '', partOf: '', vlan: 300 });
     expect(isInKernel(link!)).toBe(true);
     feed(table, { ...eth0, flags: NO_CARRIER });
     expect(links.link('video', [])).toMatchObject({ up: false });
