@@ -77,7 +77,7 @@ describe('128,000 routes', () => {
     expect(result.route(nameOf(ROUTES))).toBeUndefined();
     // No port was ever set, so none has counted.
     expect(result.vport(1)).toBeUndefined();
-    expect([...result.activeSince(NO_COUNTERS)]).toEqual([]);
+    expect([...result.activeSince(NO_COUNTERS)].flat()).toEqual([]);
     expect(wallMs).toBeLessThan(1000);
     expect(stallMs).toBeLessThan(100);
   });

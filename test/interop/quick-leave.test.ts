@@ -73,6 +73,7 @@ test('"always": the stream ends with the first leave, without a question', async
   const sender = await lan.lab.sender(lan.source, { group: G, source: SOURCE, rate: 2000, size: 200 });
   await eventually(async () => (await leaver.flow({ group: G, streamId: sender.streamId })).received > 0, { what: 'the stream arrives' });
   const capture = await lan.lab.capture(lan.lan.namespace, lan.lan.interfaceName, { filter: 'igmp or udp' });
+  await eventually(async () => (await capture.frames()).length > 0, { what: 'the capture sees the stream' });
   await leaver.leave(G);
   await eventually(async () => (await shownMemberships(daemon)).length === 0, { what: 'nobody is left' });
   const { sent } = await sender.stats();
@@ -91,6 +92,7 @@ test('"tracked": a leave with another member on the port takes nothing away; tha
   const stats = (who: Receiver): Promise<FlowStats> => who.flow({ group: G, streamId: sender.streamId });
   await eventually(async () => (await stats(stayer)).received > 0, { what: 'the stream arrives' });
   const capture = await lan.lab.capture(lan.lan.namespace, lan.lan.interfaceName, { filter: 'igmp or udp' });
+  await eventually(async () => (await capture.frames()).length > 0, { what: 'the capture sees the stream' });
   await leaver.leave(G);
   await eventually(async () => (await hostsKnown()) === 1, { what: 'one host is left' });
   const { received } = await stats(stayer);
