@@ -1,5 +1,5 @@
 /**
- * Many restarts and many interfaces that go and come, one after the other: in the end the same state, and no descriptor, map, program,
+ * Many restarts, and an interface that goes down and up many times: in the end the same state, and no descriptor, map, program,
  * link or pin more than at the beginning. For a test in short, for `npm run soak:life` at length.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -64,7 +64,7 @@ async function restart(star: Star, daemon: Daemon, signal: 'SIGTERM' | 'SIGKILL'
   return star.start({ igmp });
 }
 
-/** Of lan2: down and up, or gone and back with another index. */
+/** Of lan2: down and up; every fourth time it is waited for until it is in use again. */
 async function flap(star: Star, daemon: Daemon, round: number): Promise<void> {
   if (round % 4 > 0) {
     await star.router.run(['ip', 'link', 'set', 'dev', 'lan2', 'down']);
