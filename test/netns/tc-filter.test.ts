@@ -61,9 +61,9 @@ test('one on the way out does not disturb one on the way in', async () => {
   expect([await filters(), await filters('egress')]).toEqual([['xm_tc_ingress'], ['xm_tc_ingress']]);
   await inOneProcess(`await attach(); const hook = await attach('egress'); await hook.detach(); process.exit(0);`);
   expect([await filters(), await filters('egress')]).toEqual([['xm_tc_ingress'], []]);
-  await inOneProcess(`await attach('egress'); pins.remove();`);
-  await inOneProcess('pins.remove();');
-  expect(await filters()).toEqual([]);
+  await inOneProcess(`await attach('egress'); process.exit(0);`);
+  await inOneProcess('await pins.clear(); pins.remove();');
+  expect([await filters(), await filters('egress')]).toEqual([[], []]);
 });
 
 test('what a killed daemon has left is taken away by the next one, also where that has no port', async () => {
