@@ -60,8 +60,8 @@ type Start = (lab: Lab, router: Namespace, config: DaemonConfig, options: Router
 const START: Readonly<Record<RouterName, Start>> = { xmcast: startXmcast, igmpproxy: startIgmpproxy, FRR: startFrr };
 /** What the benches send is wanted: the policers are not what is measured. */
 const OPEN = { rate: 1_000_000, burst: 1_000_000, total: 10_000_000 };
-/** Reading counters costs by time and not by report. */
-const COUNTER_INTERVAL = '60s';
+/** Reading counters, and comparing what is installed with what should be, cost by time and not by report. */
+const HOUSEKEEPING_INTERVAL = '60s';
 const SPARE_ROUTES = 4096;
 const MIN_GROUPS = 4096;
 
@@ -70,7 +70,7 @@ async function startXmcast(lab: Lab, router: Namespace, config: DaemonConfig, { 
     ...config,
     igmp: { max_groups: Math.max(groups, MIN_GROUPS), ...igmp },
     limits: { routes: Math.max(groups, MIN_GROUPS) + SPARE_ROUTES },
-    dataplane: { policers: { igmp_report: OPEN, new_source: OPEN, no_route: OPEN }, counter_interval: COUNTER_INTERVAL },
+    dataplane: { policers: { igmp_report: OPEN, new_source: OPEN, no_route: OPEN }, counter_interval: HOUSEKEEPING_INTERVAL, verify_interval: HOUSEKEEPING_INTERVAL },
   });
   let received = 0;
   return {
