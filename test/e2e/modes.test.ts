@@ -15,6 +15,7 @@ import type { Sender } from '../lab/sender';
 import { createStar, SOURCE, type Star } from '../lab/star';
 import { frame } from '../bpf/packet';
 import { shownFlow, shownInterface, shownMemberships } from './shown';
+import { SEND_UNCUT } from '../lab/uncut-datagrams';
 
 jest.setTimeout(60_000);
 
@@ -105,7 +106,7 @@ test('join_groups without hosts: the application gets every packet, and nothing 
 test('what the router itself sends is looped back to its own application as ever, and was not received', async () => {
   const daemon = await star.start({ interfaces: [{ ...UPSTREAM, mode: 'tc', join_groups: [{ group: G }] }, { name: 'lan1', mode: 'tc' }, { name: 'lan2' }] });
   const application = await applicationOnRouter();
-  await star.router.run(['python3', '-c', SEND, G, '10.100.0.1', '1000', '100', '50']);
+  await star.router.run(['python3', '-c', SEND_UNCUT, G, '10.100.0.1', '1000', '100', '50']);
   // Not what a sender of the lab writes.
   await eventually(async () => (await application.stats()).corrupted === 50, { what: 'the application has all of it' });
   expect((await figures(daemon)).up0).toMatchObject({ rxPackets: 0 });
@@ -218,7 +219,7 @@ test('tc mode: datagrams that the sender has left uncut (UDP GSO) arrive as the 
   if (host === undefined) throw new Error('no host');
   const arrived = await star.lab.capture(host.namespace, host.interfaceName, { filter: `udp and dst host ${G}` });
   const [SEGMENTS, SEGMENT_BYTES, LAST_BYTES, TIMES] = [40, 1000, 300, 20];
-  await star.source.run(['python3', '-c', SEND, G, SOURCE, `${SEGMENT_BYTES}`, `${SEGMENTS * SEGMENT_BYTES + LAST_BYTES}`, `${TIMES}`]);
+  await star.source.run(['python3', '-c', SEND_UNCUT, G, SOURCE, `${SEGMENT_BYTES}`, `${SEGMENTS * SEGMENT_BYTES + LAST_BYTES}`, `${TIMES}`]);
   const packets = TIMES * (SEGMENTS + 1);
   const bytes = TIMES * (SEGMENTS * (SEGMENT_BYTES + 28) + LAST_BYTES + 28);
   await eventually(async () => Number((await shownFlow(daemon, G, SOURCE))?.packets) === packets, { what: 'every packet is counted' });
@@ -228,20 +229,6 @@ test('tc mode: datagrams that the sender has left uncut (UDP GSO) arrive as the 
   const payload = async (): Promise<number> => (await arrived.frames()).reduce((sum, { bytes: frameBytes }) => sum + frameBytes.length - 42, 0);
   await eventually(async () => (await payload()) === TIMES * (SEGMENTS * SEGMENT_BYTES + LAST_BYTES), { what: 'every byte has arrived' });
 });
-
-/** Arguments: group, source, bytes of a segment, bytes of a datagram, how many. More than a segment is left uncut (UDP GSO). */
-const SEND = `
-import socket, sys, time
-group, source, segment, size, times = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind((source, 0))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 9)
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(source))
-s.setsockopt(socket.IPPROTO_UDP, 103, segment)  # UDP_SEGMENT
-for _ in range(times):
-    s.sendto(bytes(size), (group, 5000))
-    time.sleep(0.005)
-`;
 
 test('tc mode: fragments go on as they are, and jumbo frames too', async () => {
   const daemon = await star.start({ interfaces: AUTO });

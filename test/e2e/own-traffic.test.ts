@@ -11,6 +11,7 @@ import type { Receiver } from '../lab/receiver';
 import type { Sender } from '../lab/sender';
 import { createStar, SOURCE, type Star } from '../lab/star';
 import { shownFlow, shownInterface, shownMemberships } from './shown';
+import { SEND_UNCUT } from '../lab/uncut-datagrams';
 
 jest.setTimeout(60_000);
 
@@ -175,17 +176,3 @@ test('a datagram that is not to leave its link (TTL 1) leaves, and is forwarded 
   expect((await shownInterface(daemon, 'lan1')).drops).toMatchObject({ ttl_in: expect.anything() });
   await expectNothing(two);
 });
-
-/** Arguments: group, source, bytes of a segment, bytes of a datagram, how many. */
-const SEND_UNCUT = `
-import socket, sys, time
-group, source, segment, size, times = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind((source, 0))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 9)
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(source))
-s.setsockopt(socket.IPPROTO_UDP, 103, segment)  # UDP_SEGMENT
-for _ in range(times):
-    s.sendto(bytes(size), (group, 5000))
-    time.sleep(0.005)
-`;
