@@ -198,8 +198,9 @@ export class Port {
 
   async #follow(): Promise<void> {
     const link = this.#link;
-    // Another device under the same name is another link: what the hosts of the old one wanted is not what these want.
-    if (!isSamePlace(this.#attached, link)) this.#linkDown();
+    // Another device under the same name is another link: what the hosts of the old one wanted is not what these want. Before the
+    // forwarder is asked, which may take a while: nobody is shown a link that is down and what its hosts want of it.
+    if (!isSamePlace(this.#attached, link) || link?.up !== true) this.#linkDown();
     try {
       if (link === undefined) await this.#deps.dataplane.removePort(this.vport);
       this.#attachment = link === undefined ? undefined : await this.#deps.dataplane.setPort(this.#spec(link));

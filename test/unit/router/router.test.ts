@@ -174,6 +174,17 @@ test('a downed interface asks nobody and keeps no membership', async () => {
   expect(state.interfaces()[1]?.status).toBe('down');
 });
 
+test('a downed interface is shown without memberships at once, however long the data plane takes', async () => {
+  const { dataplane, kernel, router, state } = await world();
+  router.punted([join(LAN1)]);
+  expect(state.memberships()).toHaveLength(1);
+  jest.spyOn(dataplane, 'setPort').mockReturnValue(new Promise(() => undefined));
+  kernel.set('lan1', { ifindex: 11, address: '10.1.1.1', up: false });
+  await settle();
+  expect(state.interfaces()[1]?.status).toBe('down');
+  expect(state.memberships()).toEqual([]);
+});
+
 test('a port that cannot be attached is a problem with code and cure, and is tried again at each reading of the counters', async () => {
   const { dataplane, kernel, state } = await world();
   dataplane.failPort = new XmcastError('XM_XDP_BUSY', 'attach XDP to lan1 (native): EBUSY', { hint: 'Stop its owner.' });
