@@ -18,6 +18,7 @@ const STATUS = {
   absent: Interface.Status.STATUS_ABSENT,
   down: Interface.Status.STATUS_DOWN,
   'no-address': Interface.Status.STATUS_NO_ADDRESS,
+  attaching: Interface.Status.STATUS_ATTACHING,
   error: Interface.Status.STATUS_ERROR,
   forwarding: Interface.Status.STATUS_FORWARDING,
 } as const;

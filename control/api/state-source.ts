@@ -15,8 +15,8 @@ export interface InterfaceState {
   /** Only of a VLAN: the interface its frames are on, and its number there. */
   readonly trunk: { readonly name: string; readonly vlan: number } | undefined;
   readonly role: 'upstream' | 'downstream';
-  /** 'absent' no such interface; 'down'; 'no-address' up without IPv4 address; 'error' see `problem`; 'forwarding'. */
-  readonly status: 'absent' | 'down' | 'no-address' | 'error' | 'forwarding';
+  /** 'absent' no such interface; 'attaching' up, and not forwarding yet; 'no-address' up without IPv4 address; 'error' see `problem`. */
+  readonly status: 'absent' | 'down' | 'no-address' | 'error' | 'attaching' | 'forwarding';
   /** One sentence when status is not 'forwarding', else "". */
   readonly problem: string;
   readonly mode: PortMode | 'none';

@@ -252,6 +252,7 @@ function condition(port: Port): Pick<InterfaceState, 'status' | 'problem'> {
   if (port.link === undefined) return { status: 'absent', problem: `No interface named ${port.name} exists; it is taken as soon as it appears.` };
   if (port.problem !== undefined) return { status: 'error', problem: `${port.problem.message}. ${port.problem.hint}` };
   if (!port.link.up) return { status: 'down', problem: `${port.name} is down.` };
+  if (!port.usable) return { status: 'attaching', problem: `${port.name} is up; the forwarder is being attached.` };
   if (port.link.addresses.length === 0) return { status: 'no-address', problem: `${port.name} has no IPv4 address: no queries can be sent there.` };
   return { status: 'forwarding', problem: '' };
 }

@@ -1,4 +1,4 @@
-import type { Punt } from '../../../control/dataplane/api';
+import type { PortAttachment, Punt } from '../../../control/dataplane/api';
 import { XmcastError } from '../../../control/errors';
 import { RecordType, type IgmpMessage } from '../../../control/protocol/igmp/message';
 import { decodeIgmpPacket } from '../../../control/protocol/igmp/decode';
@@ -183,6 +183,20 @@ test('a downed interface is shown without memberships at once, however long the 
   await settle();
   expect(state.interfaces()[1]?.status).toBe('down');
   expect(state.memberships()).toEqual([]);
+});
+
+test('an interface that is up forwards when the data plane says so, not before', async () => {
+  const { dataplane, kernel, state } = await world();
+  kernel.remove('lan1');
+  await settle();
+  let attached = (_: PortAttachment): void => undefined;
+  jest.spyOn(dataplane, 'setPort').mockReturnValue(new Promise((resolve) => (attached = resolve)));
+  kernel.set('lan1', { ifindex: 50, address: '10.1.1.1' });
+  await settle();
+  expect(state.interfaces()[1]).toMatchObject({ status: 'attaching', problem: 'lan1 is up; the forwarder is being attached.' });
+  attached({ mode: 'xdp', reason: '', isFallback: false });
+  await settle();
+  expect(state.interfaces()[1]).toMatchObject({ status: 'forwarding', problem: '' });
 });
 
 test('a port that cannot be attached is a problem with code and cure, and is tried again at each reading of the counters', async () => {
