@@ -17,6 +17,8 @@ const RECORDS = 183;
 /** Not faster than a busy machine takes reports in. */
 const RATE = 20_000;
 const HOLD_S = 20;
+/** On a machine that has time for it: a busy one shows itself in a start that takes over nothing. */
+const SERVED_WITHIN_MS = 2000;
 const policers = { igmp_report: { rate: 100_000 } };
 const igmp = { max_groups: 131_072, max_groups_per_host: 131_072 };
 const limits = { routes: 120_000 };
@@ -47,9 +49,9 @@ test('100,000 routes', async () => {
   const second = await star.start({ igmp, limits, dataplane: { policers, hold_time: `${HOLD_S}s` } });
   const readyMs = performance.now() - startedMs;
   const status = await second.client.getStatus();
-  process.stdout.write(`API of a daemon that takes over ${GROUPS} routes: ${second.servedAfterMs.toFixed(0)} ms after its start, ready after ${readyMs.toFixed(0)} ms\n`);
+  process.stdout.write(`API of a daemon that takes over ${GROUPS} routes: ${second.servedAfterMs.toFixed(0)} ms after its start (of one that begins with nothing: ${first.servedAfterMs.toFixed(0)} ms), ready after ${readyMs.toFixed(0)} ms\n`);
   expect(status).toMatchObject({ routesInstalled: GROUPS, takeover: { routes: GROUPS, staleRoutes: 0, unclaimedMemberships: GROUPS } });
-  expect(second.servedAfterMs).toBeLessThan(SERVED_WITHIN_MS);
+  expect(second.servedAfterMs).toBeLessThan(Math.max(SERVED_WITHIN_MS, 2 * first.servedAfterMs));
 
   await reporter.send({ change: 'refresh', firstGroup: FIRST_GROUP, count: CLAIMED, recordsPerReport: RECORDS, rate: RATE });
   await eventually(async () => (await second.client.getStatus()).takeover?.unclaimedMemberships === GROUPS - CLAIMED, { what: 'the claims are known', timeoutMs: 15_000 });
@@ -57,6 +59,3 @@ test('100,000 routes', async () => {
   await eventually(async () => (await routes(second)) === CLAIMED, { what: 'what nobody has claimed goes', timeoutMs: 90_000 });
   expect((await second.metrics()).match(/^xmcast_repairs_total\{.*\} [1-9].*/m)).toBeNull();
 });
-
-/** Two seconds on a machine that has time for it; a busy one is given its own. */
-const SERVED_WITHIN_MS = 15_000;
