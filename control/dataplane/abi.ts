@@ -9,6 +9,7 @@ import { withTag } from '../protocol/packet/ethernet';
 import { PUNT_CLASSES, ROUTE_COUNTER_FIELDS } from './api';
 import type { CopyCounters, PortSpec, Punt, PuntClass, RouteCounters, VportCounters } from './api';
 import { Layout, LITTLE_ENDIAN, mismatch, namesOf, WORD_BYTES, WordReader } from './layout';
+import type { IndexLayout } from './route-index';
 
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 /** A packet with a TTL of 1 has nothing left to decrement. */
@@ -39,18 +40,6 @@ export interface SlotKey {
   /** 0: `place` is a slot. */
   readonly ifindex: number;
   readonly place: number;
-}
-
-/** Offsets in 64-bit words, within a bucket. Keys follow each other, and so do routes. */
-export interface IndexLayout {
-  readonly slots: number;
-  readonly bucketWords: number;
-  readonly firstKey: number;
-  readonly firstRoute: number;
-  /** Of the hash. */
-  readonly firstFactor: number;
-  readonly secondFactor: number;
-  readonly fold: number;
 }
 
 export class Abi {
@@ -228,6 +217,8 @@ export class Abi {
       bucketWords: this.#bucket.size / WORD_BYTES,
       firstKey: word('keys'),
       firstRoute: word('routes'),
+      sourceHalf: this.#routeKey.member('source').offset === 0 ? 0 : 1,
+      groupHalf: this.#routeKey.member('group').offset === 0 ? 0 : 1,
       firstFactor: this.constant('XM_INDEX_FIRST_FACTOR'),
       secondFactor: this.constant('XM_INDEX_SECOND_FACTOR'),
       fold: this.constant('XM_INDEX_FOLD'),

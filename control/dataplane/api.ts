@@ -132,7 +132,7 @@ export const NO_COUNTERS: CounterSnapshot = {
 };
 
 /** What can be found otherwise than it was left, see Dataplane.verify(). */
-export const REPAIR_KINDS = ['route', 'index', 'group', 'port', 'attachment', 'pin', 'device'] as const;
+export const REPAIR_KINDS = ['route', 'index', 'group', 'port', 'attachment', 'pin', 'device', 'setting'] as const;
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 
 /** What a comparison has found. */

@@ -19,19 +19,22 @@ import { CounterStore } from './counter-store';
 import { Handover } from './handover';
 import { detachAll } from './detach';
 import { GROUP_REST_MS } from './group-pool';
-import { loadForwarder, writePolicers, type Forwarder } from './loader';
+import { loadForwarder, type Forwarder } from './loader';
 import { MemberTable } from './member-table';
 import { findPredecessor, migrate, type Predecessor } from './migrate';
 import { PinFolder } from './pin-folder';
 import { PortDevices } from './port-device';
+import { writePolicers } from './program-settings';
 import { PrefixRoutes } from './prefix-routes';
 import { PortTable } from './ports';
 import { readInstalled } from './read-installed';
 import { outerEntries, Replication } from './replication';
 import { Verifier } from './verify';
 import { RouteIndex } from './route-index';
+import { RouteWords } from './route-words';
 import { RouteTable } from './routes';
 import { SlotPorts } from './slot-ports';
+import { ThresholdTable } from './threshold-table';
 
 export interface BpfDataplaneOptions {
   readonly objectPath: string;
@@ -82,6 +85,7 @@ export class BpfDataplane implements LocalDataplane {
   readonly #verifier: Verifier;
   readonly #resender: BpfProgram;
   readonly #recentFlows: BpfMap;
+  #policers: BpfDataplaneOptions['policers'];
   #reader: RingBufferReader | undefined;
   /** There were no others, so only these have counted. */
   #highestVport = 0;
@@ -92,6 +96,7 @@ export class BpfDataplane implements LocalDataplane {
   private constructor(options: BpfDataplaneOptions, { forwarder, pins, ports, replication }: Parts) {
     const { object, abi } = forwarder;
     this.#options = options;
+    this.#policers = options.policers;
     this.#forwarder = forwarder;
     this.#abi = abi;
     this.#pins = pins;
@@ -106,10 +111,13 @@ export class BpfDataplane implements LocalDataplane {
     this.#index = new RouteIndex(abi.routeIndex, object.map('xm_route_buckets').words());
     this.#ranges = new PrefixRoutes(abi, { groups: object.map('xm_group_prefixes'), sources: object.map('xm_source_prefixes') });
     const members = new MemberTable(abi, object.map('xm_members'));
+    const thresholds = new ThresholdTable(object.map('xm_route_thresholds'));
+    const words = new RouteWords(counterSlots(options.routeLimit));
     this.#routes = new RouteTable(abi, {
       map: object.map('xm_routes'),
       index: this.#index,
-      thresholds: object.map('xm_route_thresholds'),
+      thresholds,
+      words,
       ranges: this.#ranges,
       groups: replication.pool,
       slots: this.#slots,
@@ -129,6 +137,9 @@ export class BpfDataplane implements LocalDataplane {
       index: this.#index,
       ranges: this.#ranges,
       members,
+      thresholds,
+      words,
+      policers: () => this.#policers,
       nowMs: options.nowMs,
       isClosed: () => this.#closed,
     });
@@ -179,6 +190,7 @@ export class BpfDataplane implements LocalDataplane {
   }
 
   setPolicers(policers: Readonly<Record<PuntClass, PolicerSettings>>): void {
+    this.#policers = policers;
     writePolicers(this.#forwarder, policers);
   }
 

@@ -150,6 +150,11 @@ export class InstalledAbi {
     return { source: keys.getUint32(at + this.#offsets.source), group: keys.getUint32(at + this.#offsets.group) };
   }
 
+  /** The `index`-th of many, as halves of words. */
+  readCounter(values: Uint32Array, index: number): number {
+    return bitsOf(values[(index * this.#route.size + this.#offsets.flow) / Uint32Array.BYTES_PER_ELEMENT] ?? 0, 0, this.#bits.counter);
+  }
+
   /** The `index`-th of many. */
   readRoute(values: DataView, index: number): ReadRoute {
     const at = index * this.#route.size;

@@ -15,6 +15,12 @@ export function mismatch(what: string): XmcastError {
   });
 }
 
+/** Of 32 bits that were read as a number of the host. */
+export function fromNetworkOrder(word: number): number {
+  if (!LITTLE_ENDIAN) return word;
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+}
+
 /** One struct of the ABI: writes and reads members by name. */
 export class Layout {
   readonly size: number;

@@ -8,12 +8,13 @@ import { BpfMap, BpfObject, possibleCpus } from '#bindings';
 import type { BpfLink } from '#bindings';
 import { XmcastError, errorText } from '../errors';
 import { Abi } from './abi';
-import { PUNT_CLASSES, type PolicerSettings, type PuntClass } from './api';
+import type { PolicerSettings, PuntClass } from './api';
 import { CounterStore } from './counter-store';
 import { InstalledAbi } from './installed-abi';
 import { u32Key } from './keys';
 import { describeLayout, layoutMap, readLayout, type ForwarderSizes } from './layout-record';
 import type { Generation, PinFolder } from './pin-folder';
+import { nameIngress, writePolicers } from './program-settings';
 import { indexBuckets, indexShift } from './route-index';
 
 export interface Forwarder {
@@ -58,7 +59,7 @@ export async function loadForwarder(
     if (isTakeover) for (const [map, pin] of pinnedMaps(object)) object.reuseMap(map, before.openMap(pin));
     await object.load();
     writePolicers({ object, abi }, policers);
-    nameIngress(object);
+    nameIngress({ object, abi });
     const observers = OBSERVERS.map((name) => object.attachTracing(name));
     const generation = isTakeover ? before : pinMaps(object, layout, pins.makeGeneration());
     OBSERVERS.forEach((name, i) => observers[i] !== undefined && pinInPlace(observers[i], generation.pinPath(name)));
@@ -72,16 +73,6 @@ export async function loadForwarder(
       cause: error,
     });
   }
-}
-
-/** Buckets keep their credit. */
-export function writePolicers({ object, abi }: Pick<Forwarder, 'object' | 'abi'>, policers: Readonly<Record<PuntClass, PolicerSettings>>): void {
-  const map = object.map('xm_policer_cfg');
-  PUNT_CLASSES.forEach((puntClass, i) => {
-    const { ratePps, burst, totalPps } = policers[puntClass];
-    map.update(u32Key(i), abi.policer({ ratePps, burst }));
-    map.update(u32Key(PUNT_CLASSES.length + i), abi.policer({ ratePps: totalPps, burst: totalPps }));
-  });
 }
 
 /** Before the object is loaded. Maps that hold something for each CPU grow with their number. */
@@ -164,12 +155,4 @@ function pinInPlace(observer: BpfLink, pin: string): void {
   rmSync(`${pin}${NEW}`, { force: true });
   observer.pin(`${pin}${NEW}`);
   renameSync(`${pin}${NEW}`, pin);
-}
-
-/** For as long as one takes the place of the other there may be two. */
-function nameIngress(object: BpfObject): void {
-  const self = object.map('xm_self');
-  const before = self.lookup(u32Key(0));
-  if (before !== undefined) self.update(u32Key(1), before);
-  self.update(u32Key(0), u32Key(object.program('xm_ingress').id));
 }

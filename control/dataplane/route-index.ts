@@ -8,7 +8,23 @@
  */
 import { GROUP_REST_MS } from './group-pool';
 import type { RouteKey } from '../mrib/route';
-import type { IndexLayout } from './abi';
+import { fromNetworkOrder } from './layout';
+import type { RouteWords } from './route-words';
+
+/** Offsets in 64-bit words, within a bucket. Keys follow each other, and so do routes. */
+export interface IndexLayout {
+  readonly slots: number;
+  readonly bucketWords: number;
+  readonly firstKey: number;
+  readonly firstRoute: number;
+  /** In 32-bit halves of a key. */
+  readonly sourceHalf: 0 | 1;
+  readonly groupHalf: 0 | 1;
+  /** Of the hash. */
+  readonly firstFactor: number;
+  readonly secondFactor: number;
+  readonly fold: number;
+}
 
 /** No room: the route is in the table of all routes only. */
 export const NO_PLACE = -1;
@@ -35,6 +51,8 @@ function indexHash({ firstFactor, secondFactor, fold }: IndexLayout, { source, g
 export class RouteIndex {
   readonly #layout: IndexLayout;
   readonly #memory: BigUint64Array;
+  /** The same: reading a 64-bit word makes an object of it. */
+  readonly #halves: Uint32Array;
   readonly #shift: number;
   /** Keys of routes that found no room. */
   readonly #homeless = new Set<bigint>();
@@ -46,6 +64,7 @@ export class RouteIndex {
   constructor(layout: IndexLayout, memory: BigUint64Array) {
     this.#layout = layout;
     this.#memory = memory;
+    this.#halves = new Uint32Array(memory.buffer, memory.byteOffset, 2 * memory.length);
     this.#shift = indexShift(memory.length / layout.bucketWords);
   }
 
@@ -102,6 +121,19 @@ export class RouteIndex {
     return true;
   }
 
+  /** Whether it is found here as it should be. */
+  holds(words: RouteWords, counter: number): boolean {
+    const { slots, sourceHalf, groupHalf } = this.#layout;
+    const route = { source: fromNetworkOrder(words.keyHalf(counter, sourceHalf)), group: fromNetworkOrder(words.keyHalf(counter, groupHalf)) };
+    const first = this.#firstPlace(route);
+    for (let place = first; place < first + slots; place++) {
+      if (this.#halves[2 * place] !== words.keyHalf(counter, 0) || this.#halves[2 * place + 1] !== words.keyHalf(counter, 1)) continue;
+      const word = 2 * this.#routeWord(place);
+      return this.#halves[word] === words.valueHalf(counter, 0) && this.#halves[word + 1] === words.valueHalf(counter, 1);
+    }
+    return false;
+  }
+
   /** Routes that found no room. */
   get homeless(): number {
     return this.#homeless.size;
@@ -110,11 +142,9 @@ export class RouteIndex {
   /** Keys there are, in pieces with other things in between. */
   *countKeys(piece: number): Iterable<number> {
     const { bucketWords, firstKey, slots } = this.#layout;
-    // By halves: reading a 64-bit word makes an object of it.
-    const halves = new Uint32Array(this.#memory.buffer, this.#memory.byteOffset, 2 * this.#memory.length);
     let [found, seen] = [0, 0];
     for (let bucket = firstKey; bucket < this.#memory.length; bucket += bucketWords) {
-      for (let place = bucket; place < bucket + slots; place++) if (((halves[2 * place] ?? 0) | (halves[2 * place + 1] ?? 0)) !== 0) found++;
+      for (let place = bucket; place < bucket + slots; place++) if (((this.#halves[2 * place] ?? 0) | (this.#halves[2 * place + 1] ?? 0)) !== 0) found++;
       if (++seen % piece > 0) continue;
       yield found;
       found = 0;

@@ -5,9 +5,10 @@
 import type { BpfMap } from '#bindings';
 import { isRange, rangeOf, type RouteKey, type WantedRoute } from '../mrib/route';
 import type { Abi, InstalledRoute } from './abi';
-import { u32Key } from './keys';
 import type { PrefixRoutes } from './prefix-routes';
 import { NO_PLACE, type RouteIndex } from './route-index';
+import { halvesOf, type RouteWords } from './route-words';
+import type { ThresholdTable } from './threshold-table';
 
 /** About half a millisecond of the event loop. */
 const SLICE = 1024;
@@ -27,8 +28,9 @@ export interface RouteMaps {
   /** All routes but ranges. */
   readonly map: BpfMap;
   readonly index: RouteIndex;
-  /** By counter slot. What a route has left behind there is written over before a later one is looked up. */
-  readonly thresholds: BpfMap;
+  readonly thresholds: ThresholdTable;
+  /** What the kernel has taken. */
+  readonly words: RouteWords;
   readonly ranges: PrefixRoutes;
 }
 
@@ -39,7 +41,8 @@ export class RouteWriter {
   readonly #abi: Abi;
   readonly #map: BpfMap;
   readonly #index: RouteIndex;
-  readonly #thresholds: BpfMap;
+  readonly #thresholds: ThresholdTable;
+  readonly #words: RouteWords;
   readonly #ranges: PrefixRoutes;
   readonly #keys: Uint8Array;
   readonly #values: Uint8Array;
@@ -48,13 +51,16 @@ export class RouteWriter {
   /** The same as words, and where in the index each is to be. */
   readonly #keyWords: BigUint64Array;
   readonly #valueWords: BigUint64Array;
+  readonly #keyHalves: Uint32Array;
+  readonly #valueHalves: Uint32Array;
   readonly #places = new Int32Array(SLICE);
 
-  constructor(abi: Abi, { map, index, thresholds, ranges }: RouteMaps) {
+  constructor(abi: Abi, { map, index, thresholds, words, ranges }: RouteMaps) {
     this.#abi = abi;
     this.#map = map;
     this.#index = index;
     this.#thresholds = thresholds;
+    this.#words = words;
     this.#ranges = ranges;
     this.#keys = new Uint8Array(SLICE * abi.routeKeyBytes);
     this.#values = new Uint8Array(SLICE * abi.routeBytes);
@@ -62,6 +68,8 @@ export class RouteWriter {
     this.#valueView = new DataView(this.#values.buffer);
     this.#keyWords = new BigUint64Array(this.#keys.buffer);
     this.#valueWords = new BigUint64Array(this.#values.buffer);
+    this.#keyHalves = halvesOf(this.#keys);
+    this.#valueHalves = halvesOf(this.#values);
   }
 
   set(routes: readonly WritableRoute[], nowMs: number): Refusals {
@@ -89,7 +97,7 @@ export class RouteWriter {
   #setOne(writable: WritableRoute, nowMs: number): void {
     const { route, counter } = writable;
     // First: a packet that meets the route must find it.
-    if (hasThreshold(route)) this.#thresholds.update(u32Key(counter), u32Key(route.ttlThreshold ?? 0));
+    if (hasThreshold(route)) this.#thresholds.set(counter, route.ttlThreshold ?? 0);
     if (isRange(route)) {
       const { group, source } = rangeOf(route);
       return this.#ranges.set(group, source, this.#abi.route(installed(writable)));
@@ -108,17 +116,19 @@ export class RouteWriter {
         written = processedBefore(error);
         throw error;
       } finally {
-        this.#settle(count, written);
+        this.#settle(count, written, (i) => routes[from + i]?.counter);
       }
     });
   }
 
   /** The first `written` of `count` routes are in the table, the others are not. */
-  #settle(count: number, written: number): void {
+  #settle(count: number, written: number, counterOf: (i: number) => number | undefined): void {
     for (let i = 0; i < count; i++) {
       const place = this.#places[i] ?? NO_PLACE;
-      if (i < written) this.#index.publish(place, this.#keyWords[i] ?? 0n, this.#valueWords[i] ?? 0n);
-      else this.#index.abandon(place);
+      if (i < written) {
+        this.#index.publish(place, this.#keyWords[i] ?? 0n, this.#valueWords[i] ?? 0n);
+        this.#words.set(counterOf(i) ?? 0, this.#keyHalves, this.#valueHalves, i);
+      } else this.#index.abandon(place);
     }
   }
 

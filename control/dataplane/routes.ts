@@ -13,7 +13,9 @@ import type { Group, GroupPool } from './group-pool';
 import type { MemberTable } from './member-table';
 import type { PrefixRoutes } from './prefix-routes';
 import type { RouteIndex } from './route-index';
+import type { RouteWords } from './route-words';
 import { RouteWriter, type WritableRoute } from './route-writer';
+import type { ThresholdTable } from './threshold-table';
 
 export interface RouteEntry {
   readonly route: WantedRoute;
@@ -40,8 +42,8 @@ const PIECE = 1024;
 export interface RouteTableParts {
   readonly map: BpfMap;
   readonly index: RouteIndex;
-  /** By counter slot. */
-  readonly thresholds: BpfMap;
+  readonly thresholds: ThresholdTable;
+  readonly words: RouteWords;
   readonly ranges: PrefixRoutes;
   readonly groups: GroupPool;
   readonly slots: CounterSlots;
@@ -102,6 +104,11 @@ export class RouteTable {
     return this.#byCounter[counter];
   }
 
+  /** No route has this counter or a greater one. */
+  get counterSpan(): number {
+    return this.#byCounter.length;
+  }
+
   /** It is in the kernel already. undefined when its counter is another route's, so that it cannot be one of ours. */
   adopt(route: WantedRoute, { counter, group, service }: Pick<RouteEntry, 'counter' | 'group' | 'service'>, nowMs: number): RouteEntry | undefined {
     if (this.#byCounter[counter] !== undefined) return undefined;
@@ -109,6 +116,7 @@ export class RouteTable {
     this.#entries.set(nameOf(route), entry);
     this.#byCounter[counter] = entry;
     this.#parts.members.adopt(counter, route.local);
+    if (route.ttlThreshold !== undefined) this.#parts.thresholds.adopt(counter, route.ttlThreshold);
     return entry;
   }
 
@@ -249,12 +257,12 @@ export class RouteTable {
   }
 
   #commit({ name, route, before, counter, group, service }: Prepared, nowMs: number): void {
-    const { slots, groups, members, onInstalled, onRemoved } = this.#parts;
+    const { slots, groups, members, thresholds, onInstalled, onRemoved } = this.#parts;
     if (before?.group !== undefined) groups.release(before.group, nowMs);
     const isNew = before?.counter !== counter;
     if (before !== undefined) members.remove(before.counter, before.route.local, isNew ? [] : route.local);
     if (before !== undefined && isNew) {
-      this.#byCounter[before.counter] = undefined;
+      this.#freeCounter(before.counter);
       onRemoved(before);
       slots.release(before.counter, nowMs);
     }
@@ -263,7 +271,14 @@ export class RouteTable {
     this.#touched?.add(name);
     this.#entries.set(name, entry);
     this.#byCounter[counter] = entry;
+    if ((route.ttlThreshold ?? 0) === 0) thresholds.forget(counter);
     if (isNew) onInstalled(entry);
+  }
+
+  #freeCounter(counter: number): void {
+    this.#byCounter[counter] = undefined;
+    this.#parts.words.forget(counter);
+    this.#parts.thresholds.forget(counter);
   }
 
   #giveBack({ route, before, counter, group }: Prepared, nowMs: number): void {
@@ -289,7 +304,7 @@ export class RouteTable {
     if (entry === undefined) return;
     this.#touched?.add(name);
     this.#entries.delete(name);
-    this.#byCounter[entry.counter] = undefined;
+    this.#freeCounter(entry.counter);
     this.#parts.onRemoved(entry);
     this.#parts.members.remove(entry.counter, entry.route.local);
     this.#parts.slots.release(entry.counter, nowMs);

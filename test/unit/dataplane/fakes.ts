@@ -33,6 +33,13 @@ export class FakeMap {
     return this.entries.delete(nameOf(key));
   }
 
+  /** As it is now, whatever is written before the answer is there. */
+  lookupBatch(): Promise<{ keys: Uint8Array; values: Uint8Array; count: number }> {
+    const keys = [...this.entries.keys()].map((name) => Buffer.from(name, 'hex'));
+    const [key, value] = [Uint8Array.from(Buffer.concat(keys)), Uint8Array.from(Buffer.concat([...this.entries.values()]))];
+    return Promise.resolve({ keys: key, values: value, count: keys.length });
+  }
+
   updateMany(keys: Uint8Array, values: Uint8Array, count: number): void {
     this.calls.push(count);
     this.onUpdateMany?.();

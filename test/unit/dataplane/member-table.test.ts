@@ -4,16 +4,9 @@ import { abi, FakeMap, nameOf } from './fakes';
 
 const key = (counter: number, vport: number): string => nameOf(u32Key(abi.memberKey(counter, vport)));
 
-class ListedMap extends FakeMap {
-  lookupBatch(): Promise<{ keys: Uint8Array; values: Uint8Array; count: number }> {
-    const keys = Buffer.concat([...this.entries.keys()].map((name) => Buffer.from(name, 'hex')));
-    return Promise.resolve({ keys, values: new Uint8Array(keys.length), count: this.entries.size });
-  }
-}
-
-function table(): { readonly kernel: ListedMap; readonly members: MemberTable } {
-  const kernel = new ListedMap();
-  return { kernel, members: new MemberTable(abi, kernel) };
+function table(): { readonly kernel: FakeMap; readonly members: MemberTable } {
+  const kernel = new FakeMap();
+  return { kernel, members: new MemberTable(abi, kernel.map) };
 }
 
 test('what is there stays when the same is asked for again, what goes is removed', () => {

@@ -4,6 +4,8 @@ import { GroupPool } from '../../../control/dataplane/group-pool';
 import { MemberTable } from '../../../control/dataplane/member-table';
 import { RouteTable, type RouteEntry } from '../../../control/dataplane/routes';
 import { routeName, type RouteChange, type VportId } from '../../../control/mrib/route';
+import { RouteWords } from '../../../control/dataplane/route-words';
+import { ThresholdTable } from '../../../control/dataplane/threshold-table';
 import { indexBuckets, RouteIndex } from '../../../control/dataplane/route-index';
 import type { PrefixRoutes } from '../../../control/dataplane/prefix-routes';
 import { formatPrefix, type Ipv4Prefix } from '../../../control/protocol/packet/address';
@@ -36,10 +38,11 @@ function table({ limit = 10_000, groups = 100, tcPorts = new Set<VportId>(), vla
   pool.add(4, Array.from({ length: groups }, (_, i) => i));
   pool.complete();
   const slots = new CounterSlots(limit + 10, () => undefined);
+  const words = new RouteWords(limit + 10);
   const events: string[] = [];
   const note = (what: string) => (entry: RouteEntry) => void events.push(`${what} ${entry.route.source}`);
   const ranges = new FakeRanges();
-  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: thresholds.map, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, members: new MemberTable(abi, members.map), limit, tcPorts, vlanPorts, onInstalled: note('installed'), onRemoved: note('removed') });
+  const routes = new RouteTable(abi, { map: kernel.map, index, thresholds: new ThresholdTable(thresholds.map), words, ranges: ranges as unknown as PrefixRoutes, groups: pool, slots, members: new MemberTable(abi, members.map), limit, tcPorts, vlanPorts, onInstalled: note('installed'), onRemoved: note('removed') });
   return { kernel, thresholds, members, ranges, pool, slots, routes, events };
 }
 
