@@ -140,6 +140,12 @@ export class Device {
     this.#settledFor = needs;
   }
 
+  /** Its last VLAN has left, others use it still. */
+  async leaveVlans(): Promise<void> {
+    if (this.#wish !== undefined) this.#wish = { ...this.#wish, hasVlans: false };
+    await this.settle();
+  }
+
   /** Puts right what somebody else has changed. Rejects with XmcastError when that cannot be. */
   async repair(): Promise<readonly RepairKind[]> {
     const { xdp } = this.#part;

@@ -253,11 +253,22 @@ export class PortTable {
     this.#attached.delete(vport);
     this.#unclaimed.delete(vport);
     this.#forget(spec);
-    if (this.#portsOn(ifindex).length > 0) return;
+    const others = this.#portsOn(ifindex);
+    if (others.length > 0) return this.#relieve(ifindex, others);
     const device = this.#devices.get(ifindex);
     this.#devices.delete(ifindex);
     this.#parts.maps.trunks.delete(u32Key(ifindex));
     await device?.detach();
+  }
+
+  /** What the device did for VLANs it need not go on doing when the last one has left. */
+  async #relieve(ifindex: number, ports: readonly PortSpec[]): Promise<void> {
+    const device = this.#devices.get(ifindex);
+    if (device === undefined || ports.some(({ vlan = 0 }) => vlan !== 0)) return;
+    this.#parts.maps.trunks.delete(u32Key(ifindex));
+    const { undo } = device;
+    await device.leaveVlans();
+    this.#recordUndo(device, ifindex, undo);
   }
 
   #portsOn(ifindex: number): readonly PortSpec[] {

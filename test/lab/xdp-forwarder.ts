@@ -67,8 +67,12 @@ export class XdpForwarder {
     const forwarder = new XdpForwarder(lab, namespace, await TrafficProcess.start(child));
     lab.onClose(() => (child.hasExited ? undefined : forwarder.close()));
     const specs = await forwarder.#ports(ports);
-    await forwarder.#ask({ do: 'open', ports: specs, pinPath: forwarder.#pinPath('xmcast'), groupLimit });
+    await forwarder.#ask({ do: 'open', ports: specs, pinPath: forwarder.pinPath, groupLimit });
     return forwarder;
+  }
+
+  get pinPath(): string {
+    return this.#pinPath('xmcast');
   }
 
   /** Also after the interface was made anew. */

@@ -207,6 +207,28 @@ describe.each(MODES)('trunk in mode $trunkMode, the other port in $lanMode', (mo
     expect(account.route.failed).toBeGreaterThan(0);
   });
 
+  test('the last VLAN leaves: the device is a trunk no more, and forwards untagged; VLANs come back', async () => {
+    bed = await TrunkBed.create({ ...modes, from: 'up' });
+    const { forwarder } = bed;
+    const trunks = async (): Promise<number> => (JSON.parse(await run(['bpftool', '-j', 'map', 'dump', 'pinned', `${forwarder.pinPath}/current/xm_trunks`])) as unknown[]).length;
+    expect(await trunks()).toBe(1);
+    const vlans = (['vlan100', 'vlan200', 'vlan300'] as const).map((name) => ({ name, vport: VPORTS[name] }));
+    const routeTo = (names: readonly PortName[]): Promise<void> =>
+      forwarder.addRoutes([{ source: SOURCE, group: GROUP, incoming: VPORTS.up, outgoing: names.map((name) => VPORTS[name]) }]);
+    await routeTo(['lan', 'trunk']);
+    for (const { vport } of vlans) await forwarder.removePort(vport);
+    expect(await trunks()).toBe(0);
+    await bed.send(PACKETS);
+    expectComplete(await bed.account(), ['lan', 'trunk'], PACKETS);
+    for (const { name } of vlans) await forwarder.setPort(portOf(name, modes));
+    await routeTo(bed.to);
+    expect(await trunks()).toBe(1);
+    await bed.send(PACKETS);
+    const account = await bed.account();
+    expectComplete(account, ['lan', 'trunk'], 2 * PACKETS);
+    for (const { name } of vlans) expect({ name, ...account.ports[name] }).toMatchObject({ name, sent: PACKETS, arrived: { packets: PACKETS, behind: 0 } });
+  });
+
   test('a VLAN leaves the trunk and comes back while the others go on', async () => {
     bed = await TrunkBed.create({ ...modes, from: 'up' });
     await bed.send(PACKETS);
