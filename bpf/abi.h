@@ -46,7 +46,7 @@ enum xm_drop_reason {
 	XM_DROP_BAD_CHECKSUM, /* IP header checksum */
 	XM_DROP_MARTIAN_SOURCE, /* 0/8, 127/8, class D or E as source (RFC 1812 5.3.7) */
 	XM_DROP_MAC_MISMATCH, /* Ethernet destination is not the group's (RFC 1112 6.4) */
-	XM_DROP_IP_OPTIONS, /* left to the host's stack, which does not forward it */
+	XM_DROP_IP_OPTIONS, /* that ask for a way, or a record of it: left to the host's stack, which does not forward it */
 	XM_DROP_STACKED_TAG, /* behind more than one VLAN tag, or one of a provider (802.1ad): left to the host's stack */
 	XM_DROP_TOO_BIG, /* larger than the outgoing MTU */
 	XM_DROP_NO_GROUP, /* the route names a replication group that is not there */

@@ -44,7 +44,7 @@ static __always_inline int refuse_stacked(const struct xm_packet *packet, struct
 
 static __always_inline enum xm_punt_class igmp_class(const struct xm_packet *packet)
 {
-	__u8 *type = (__u8 *)packet->ip + (packet->ip->ihl & 0xf) * 4;
+	__u8 *type = (__u8 *)packet->ip + header_bytes(packet->ip);
 
 	if ((void *)(type + 1) > packet->end)
 		return XM_PUNT_IGMP_REPORT;

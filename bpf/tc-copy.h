@@ -28,7 +28,7 @@ struct xm_tc_packet {
 	__u32 packets;
 	__u32 bytes;
 	__u32 ttl; /* as received */
-	__u32 is_uncut; /* GSO */
+	__u32 piece_bytes; /* of each packet the kernel will make of it (GSO), from its IP header on; 0: it is one already */
 	__u32 is_trunk; /* its slots have ports of their own, see xm_slot_ports */
 	__u32 priority; /* of the tag it came in with */
 	__u32 members; /* of the machine itself, on some interface: as xm_route.out; else 0 */
@@ -93,10 +93,10 @@ static __always_inline int is_too_big(struct __sk_buff *skb, const struct xm_tc_
 {
 	__u32 unused = 0;
 
-	if (!packet->is_uncut)
+	if (!packet->piece_bytes)
 		return packet->bytes > port->mtu;
 	/* A VLAN may have a smaller MTU than its device. */
-	if (packet->is_uncut + IP_HEADER_BYTES + UDP_HEADER_BYTES > port->mtu)
+	if (packet->piece_bytes > port->mtu)
 		return 1;
 	return bpf_check_mtu(skb, port->ifindex, &unused, 0, BPF_MTU_CHK_SEGS) != BPF_MTU_CHK_RET_SUCCESS;
 }

@@ -64,7 +64,7 @@ int xm_tc_originated(struct __sk_buff *skb)
 	/* A provider's VLAN is none of ours. */
 	if (!port || is_stacked(skb))
 		return TC_ACT_UNSPEC;
-	kind = view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES);
+	kind = view_skb(skb, &packet, ETH_HLEN + MAX_IP_HEADER_BYTES);
 	stats = vport_counters(port->vport);
 	if (!stats || kind == XM_KIND_OTHER || !is_from_machine(skb, &packet, port->vport))
 		return TC_ACT_UNSPEC;

@@ -33,7 +33,7 @@ int xm_resend(struct __sk_buff *skb)
 	if (lift_tag(skb))
 		return TC_ACT_SHOT;
 	port = port_of_skb(skb);
-	if (!port || view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES) != XM_KIND_DATA)
+	if (!port || view_skb(skb, &packet, ETH_HLEN + MAX_IP_HEADER_BYTES) != XM_KIND_DATA)
 		return TC_ACT_SHOT;
 	stats = vport_counters(port->vport);
 	if (stats && receive_skb_data(skb, &packet, port, stats, XM_RESENT) == XDP_PASS && !host_has_it)

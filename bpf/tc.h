@@ -38,7 +38,7 @@ static __always_inline int tc_verdict(int verdict)
 /* Which is as many packets as will leave, each with headers of its own. */
 static __always_inline void measure_uncut(const struct __sk_buff *skb, struct xm_packet *packet)
 {
-	__u32 headers = IP_HEADER_BYTES + (packet->ip->protocol == IPPROTO_UDP ? UDP_HEADER_BYTES : 0);
+	__u32 headers = header_bytes(packet->ip) + (packet->ip->protocol == IPPROTO_UDP ? UDP_HEADER_BYTES : 0);
 	__u32 size = skb->gso_size, payload = packet->bytes - headers;
 
 	if (!size || packet->bytes <= headers)
@@ -126,7 +126,7 @@ static __always_inline void describe(const struct __sk_buff *skb, const struct x
 	common->packets = packet->packets;
 	common->bytes = packet->bytes;
 	common->ttl = packet->ip->ttl;
-	common->is_uncut = skb->gso_size;
+	common->piece_bytes = skb->gso_size ? skb->gso_size + header_bytes(packet->ip) + UDP_HEADER_BYTES : 0;
 	common->is_trunk = has_flag(route->out, XM_ROUTE_TRUNK);
 	common->priority = priority_of(packet->lifted_tag);
 	/* The stack takes what bears an address of its own for forged. */
@@ -236,7 +236,7 @@ int xm_tc_ingress(struct __sk_buff *skb)
 		receive_stacked_skb(skb, port, stats);
 		return TC_ACT_UNSPEC;
 	}
-	kind = view_skb(skb, &packet, ETH_HLEN + IP_HEADER_BYTES);
+	kind = view_skb(skb, &packet, ETH_HLEN + MAX_IP_HEADER_BYTES);
 	if (!stats || kind == XM_KIND_OTHER)
 		return TC_ACT_UNSPEC;
 	if (kind == XM_KIND_DATA)

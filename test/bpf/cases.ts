@@ -22,6 +22,8 @@ export interface Case {
   readonly accepted?: number;
 }
 
+/** RFC 2113. */
+const ROUTER_ALERT = [0x94, 4, 0, 0];
 const toMembers = { source: S, options: {} };
 export const CASES: readonly Case[] = [
   { name: 'not IPv4', frame: { etherType: 0x86dd }, verdict: XDP.PASS, rx: 0 },
@@ -54,7 +56,20 @@ export const CASES: readonly Case[] = [
   { name: 'header of 16 bytes', frame: { headerLength: 4 }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
   { name: 'total length below the header', frame: { totalLength: 19 }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
   { name: 'total length beyond the frame', frame: { totalLength: 129 }, route: toMembers, verdict: XDP.DROP, drops: { truncated: 1 } },
-  { name: 'IP options are left to the host', frame: { headerLength: 6 }, route: toMembers, verdict: XDP.PASS, drops: { ip_options: 1 } },
+  { name: 'options that ask nothing of a router', frame: { ipOptions: [1, 1, 0, 0] }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
+  { name: 'router alert', frame: { ipOptions: ROUTER_ALERT }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
+  { name: 'options nobody knows', frame: { ipOptions: [1, 0x9f, 7, 1, 2, 3, 4, 5] }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
+  { name: 'forty bytes of options', frame: { headerLength: 15 }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
+  { name: 'forty bytes that are one option', frame: { ipOptions: [0x9f, 40, ...Array.from({ length: 38 }, (_, i) => i)] }, route: toMembers, verdict: XDP.REDIRECT, accepted: 1 },
+  { name: 'options, and no route', frame: { ipOptions: ROUTER_ALERT }, verdict: XDP.DROP, punts: { no_route: 1 } },
+  { name: 'options and a checksum of another header', frame: { ipOptions: ROUTER_ALERT, checksum: 0x1234 }, route: toMembers, verdict: XDP.DROP, drops: { bad_checksum: 1 } },
+  ...[7, 68, 131, 137].map((type): Case => ({ name: `option ${type} asks routers for a way or a record: left to the host`, frame: { ipOptions: [1, type, 3, 4] }, route: toMembers, verdict: XDP.PASS, drops: { ip_options: 1 } })),
+  { name: 'something behind the end of the options', frame: { ipOptions: [1, 0, 0, 9] }, route: toMembers, verdict: XDP.PASS, drops: { ip_options: 1 } },
+  { name: 'an option of no length', frame: { ipOptions: [0x9f, 0, 1, 1] }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
+  { name: 'an option of one byte that has to have two', frame: { ipOptions: [0x9f, 1, 1, 1] }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
+  { name: 'an option longer than the header', frame: { ipOptions: [1, 0x9f, 4, 1] }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
+  { name: 'an option that ends with its type', frame: { ipOptions: [1, 1, 1, 0x9f] }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
+  { name: 'a router alert without its value', frame: { ipOptions: [0x94, 3, 0, 1] }, route: toMembers, verdict: XDP.DROP, drops: { bad_ip_header: 1 } },
   { name: 'source 0.0.0.0', frame: { source: '0.0.0.0' }, route: toMembers, verdict: XDP.DROP, drops: { martian_source: 1 } },
   { name: 'source 127.0.0.1', frame: { source: '127.0.0.1' }, route: toMembers, verdict: XDP.DROP, drops: { martian_source: 1 } },
   { name: 'source of class D', frame: { source: '224.1.1.1' }, route: toMembers, verdict: XDP.DROP, drops: { martian_source: 1 } },

@@ -6,6 +6,9 @@ import { parseIpv4 } from '../../control/protocol/packet/address';
 
 export const ETHERNET_BYTES = 14;
 const ADDRESSES_BYTES = 12;
+const MIN_HEADER_BYTES = 20;
+/** An option of one byte. */
+const NO_OPERATION = 1;
 const SENDER_MAC = Uint8Array.of(0x02, 0, 0, 0, 0, 0x99);
 
 export interface FrameOptions {
@@ -20,6 +23,8 @@ export interface FrameOptions {
   readonly version?: number;
   /** 32-bit words. */
   readonly headerLength?: number;
+  /** Of the IP header, as many as there are; the rest of a longer header is no operation. */
+  readonly ipOptions?: readonly number[];
   readonly totalLength?: number;
   readonly checksum?: number;
   readonly etherType?: number;
@@ -46,7 +51,7 @@ export function ip(text: string): number {
 
 export function frame(options: FrameOptions = {}): Uint8Array {
   const group = ip(options.group ?? '239.1.1.1');
-  const words = options.headerLength ?? 5;
+  const words = options.headerLength ?? (MIN_HEADER_BYTES + (options.ipOptions ?? []).length) / 4;
   const headerBytes = Math.max(words, 5) * 4;
   const total = headerBytes + 8 + (options.payload ?? 100);
   const bytes = new Uint8Array(ETHERNET_BYTES + total + (options.padding ?? 0));
@@ -60,7 +65,7 @@ export function frame(options: FrameOptions = {}): Uint8Array {
   view.setUint8(9, options.protocol ?? 17);
   view.setUint32(12, ip(options.source ?? '10.100.0.10'));
   view.setUint32(16, group);
-  for (let i = 20; i < headerBytes; i++) view.setUint8(i, 1); // no-operation options
+  for (let i = MIN_HEADER_BYTES; i < headerBytes; i++) view.setUint8(i, options.ipOptions?.[i - MIN_HEADER_BYTES] ?? NO_OPERATION);
   const header = bytes.subarray(ETHERNET_BYTES, ETHERNET_BYTES + headerBytes);
   view.setUint16(10, options.checksum ?? internetChecksum(header));
   for (let i = headerBytes; i < total; i++) view.setUint8(i, i & 0xff);
@@ -77,7 +82,7 @@ export function tagged(data: Uint8Array, ...tags: readonly Tag[]): Uint8Array {
 /** The same frame one hop further, its checksum worked out from the whole header. */
 export function hopped(data: Uint8Array): Uint8Array {
   const bytes = data.slice();
-  const header = bytes.subarray(ETHERNET_BYTES, ETHERNET_BYTES + 20);
+  const header = bytes.subarray(ETHERNET_BYTES, ETHERNET_BYTES + ((data[ETHERNET_BYTES] ?? 0) & 0xf) * 4);
   const view = new DataView(header.buffer, header.byteOffset);
   view.setUint8(8, view.getUint8(8) - 1);
   view.setUint16(10, 0);

@@ -168,7 +168,7 @@ test('what (*,G) forwards is counted by source, copies too', () => {
 
 test('behind XDP: what XDP has seen to is neither announced nor counted again', () => {
   forwarder.setVport({ hasXdp: true });
-  for (const options of [{ protocol: 2, firstByte: 0x16 }, { protocol: 103, group: '224.0.0.13' }, { headerLength: 6 }]) expect(forwarder.runTc(frame(options)).verdict).toBe(TC.NEXT);
+  for (const options of [{ protocol: 2, firstByte: 0x16 }, { protocol: 103, group: '224.0.0.13' }, { ipOptions: [7, 4, 4, 0] }]) expect(forwarder.runTc(frame(options)).verdict).toBe(TC.NEXT);
   expect(forwarder.punts()).toEqual({});
   expect(forwarder.drops()).toEqual({});
   expect(forwarder.vport().rxPackets).toBe(0n);

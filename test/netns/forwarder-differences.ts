@@ -25,10 +25,22 @@ const IP_PROTOCOL_PIM = 103;
 
 export const DIFFERENCES: readonly Difference[] = [
   {
-    name: 'IP options',
+    name: 'IP options that ask routers for a way or a record of it',
     onlyForwarder: 'kernel',
-    because: "options are work for the slow path (RFC 7126); the host's stack gets the packet",
-    applies: ({ headerWords }) => headerWords > 5,
+    because: "RFC 7126 4.3 to 4.5, 4.7 advises against source routes, records of the route and timestamps; the host's stack gets the packet",
+    applies: (spec) => optionsOf(spec).some(({ type }) => ASKING_OPTIONS.has(type)),
+  },
+  {
+    name: 'IP options with something behind the end of their list',
+    onlyForwarder: 'kernel',
+    because: "the kernel writes zeros over it; here no packet is mended, the host's stack gets it",
+    applies: (spec) => optionsOf(spec).some(({ type, behind }) => type === OPTION_END && behind.some((byte) => byte !== 0)),
+  },
+  {
+    name: 'malformed security labels (CIPSO)',
+    onlyForwarder: 'xmcast',
+    because: 'RFC 1812 5.3.13: an option that is not known passes unchanged; the kernel reads labels even where it uses none',
+    applies: (spec) => optionsOf(spec).some(({ type }) => type === OPTION_CIPSO),
   },
   {
     name: 'Ethernet destination of another group, of the router, or broadcast',
@@ -70,6 +82,31 @@ export const DIFFERENCES: readonly Difference[] = [
 
 /** As differential.test.ts gives them to both routers. */
 export const OWN_ADDRESSES: ReadonlySet<string> = new Set(['10.100.0.1', '10.1.2.1']);
+
+const OPTION_END = 0;
+const OPTION_NO_OPERATION = 1;
+const OPTION_CIPSO = 134;
+/** Record route, timestamp, loose and strict source route. */
+const ASKING_OPTIONS: ReadonlySet<number> = new Set([7, 68, 131, 137]);
+
+interface IpOption {
+  readonly type: number;
+  /** What follows its type in the header. */
+  readonly behind: Uint8Array;
+}
+
+/** As far as they can be told apart. */
+function optionsOf({ headerWords, options }: PacketSpec): readonly IpOption[] {
+  const found: IpOption[] = [];
+  const list = options.subarray(0, Math.max(0, headerWords - 5) * 4);
+  for (let at = 0; at < list.length; ) {
+    const type = list[at] ?? OPTION_END;
+    found.push({ type, behind: list.subarray(at + 1) });
+    if (type === OPTION_END) break;
+    at += type === OPTION_NO_OPERATION ? 1 : Math.max(2, list[at + 1] ?? 2);
+  }
+  return found;
+}
 
 export function differencesOf(spec: PacketSpec, port: EgressPort): readonly Difference[] {
   return DIFFERENCES.filter(({ applies }) => applies(spec, port));

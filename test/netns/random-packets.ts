@@ -180,13 +180,16 @@ export class RandomPackets {
     return this.#pick(kinds)();
   }
 
-  /** No-operation, a record of the route, router alert, or bytes that are no option at all. */
+  /** No operation, a record of the route, router alert, timestamps, security labels, an unknown one, an end with something behind, or any bytes. */
   #someOptions(payloadBytes: number): Partial<PacketSpec> {
     const options = this.#pick([
       [1, 1, 1, 1],
       [7, 7, 4, 0, 0, 0, 0, 0],
       [0x94, 4, 0, 0],
       [0x44, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      [0x86, 6, 0, 0, 0, 1, 1, 0],
+      [1, 0x9f, 5, 1, 2, 3, 0, 0],
+      [1, 0, 0, 1 + this.#random(255)],
       [this.#random(256), this.#random(256), this.#random(256), this.#random(256)],
     ]);
     return { options: Uint8Array.from(options), headerWords: 5 + options.length / 4, payloadBytes };

@@ -136,16 +136,23 @@ export class StreamBed {
     return this.forwarder.churn({ stream, routes: changes.routes, changes: changes.count, changesPerSecond: changes.perSecond });
   }
 
-  /** Runs `fault` in the midst of so many packets, and resolves when the last one is through. */
+  /** Runs `fault` in the midst of a stream, of `packets` or as many times that as it takes, and resolves when the last packet is through. */
   async sendDuring(packets: number, fault: () => Promise<void>, options: Partial<GenerateRequest> = {}): Promise<void> {
     const before = await this.#seenByKernel();
-    const sending = this.send(packets, options);
+    let isOver = false;
+    const sending = this.#sendUntil(() => isOver, packets, options);
     await eventually(async () => (await this.#seenByKernel()) > before + packets / 10, {
       what: 'the stream runs',
       intervalMs: 1,
     });
-    await fault();
+    await fault().finally(() => (isOver = true));
     await sending;
+  }
+
+  async #sendUntil(isOver: () => boolean, packets: number, options: Partial<GenerateRequest>): Promise<void> {
+    while (!isOver()) await this.send(packets, options);
+    // Some meet what has changed, in any case.
+    await this.send(BURST, options);
   }
 
   /** Once no frame is on its way any more. */
