@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command';
 import type { Daemon } from './daemon';
+import { pidOf } from './daemon-process';
 import type { Namespace } from './namespace';
 import { interfacesOf } from './xdp-forwarder';
 
@@ -112,12 +113,4 @@ function readIfThere(path: string): string {
   } catch {
     return '';
   }
-}
-
-/** Of node itself: what was spawned entered the namespace and became it. */
-async function pidOf(daemon: Daemon): Promise<number> {
-  const command = (await run(['ps', '-o', 'comm=', '-p', String(daemon.process.pid)])).trim();
-  if (command === 'node') return daemon.process.pid;
-  const children = (await run(['ps', '-o', 'pid=', '--ppid', String(daemon.process.pid)])).trim().split(/\s+/);
-  return Number(children[0]);
 }
