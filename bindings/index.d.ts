@@ -168,6 +168,9 @@ export function queryTcFilter(place: TcFilterPlace): Promise<number>;
 export function setAllMulticast(ifindex: number, on: boolean): Promise<boolean>;
 /** The same for IFF_PROMISC: every frame, whomever and whichever VLAN it is for. */
 export function setPromiscuous(ifindex: number, on: boolean): Promise<boolean>;
+/** Whether it is on, whoever has turned it on. */
+export function queryAllMulticast(ifindex: number): Promise<boolean>;
+export function queryPromiscuous(ifindex: number): Promise<boolean>;
 /** Whether the device now does this ("rx-lro", "rx-gro-hw", … as "ethtool -k" calls it in its netlink form). false where it cannot. */
 export function queryFeature(ifindex: number, feature: string): Promise<boolean>;
 /** Resolves with whether that has changed anything: not where the driver has it fixed, or does not know it. */

@@ -59,13 +59,17 @@ std::vector<uint8_t> ask(const FileDescriptor& socket, const LinkRequest& reques
   return answer;
 }
 
-// By rtnetlink and not by ioctl: it names the one flag, where an ioctl would write all of them, as they were a moment ago.
-bool setLinkFlag(uint32_t ifindex, uint32_t flag, bool on, const std::string& operation) {
-  const FileDescriptor socket = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, operation);
+bool linkFlagIsOn(const FileDescriptor& socket, uint32_t ifindex, uint32_t flag, const std::string& operation) {
   const std::vector<uint8_t> answer = ask(socket, linkRequest(RTM_GETLINK, 0, ifindex), operation);
   if (answer.size() < NLMSG_LENGTH(sizeof(ifinfomsg))) fail(EPROTO, operation);
   const auto* link = reinterpret_cast<const ifinfomsg*>(NLMSG_DATA(reinterpret_cast<const nlmsghdr*>(answer.data())));
-  if (((link->ifi_flags & flag) != 0) == on) return false;
+  return (link->ifi_flags & flag) != 0;
+}
+
+// By rtnetlink and not by ioctl: it names the one flag, where an ioctl would write all of them, as they were a moment ago.
+bool setLinkFlag(uint32_t ifindex, uint32_t flag, bool on, const std::string& operation) {
+  const FileDescriptor socket = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, operation);
+  if (linkFlagIsOn(socket, ifindex, flag, operation) == on) return false;
   LinkRequest request = linkRequest(RTM_NEWLINK, NLM_F_ACK, ifindex);
   request.link.ifi_change = flag;
   request.link.ifi_flags = on ? flag : 0;
@@ -188,6 +192,20 @@ Napi::Value setFlag(const Napi::CallbackInfo& info, uint32_t flag, const std::st
   });
 }
 
+Napi::Value queryFlag(const Napi::CallbackInfo& info, uint32_t flag, const std::string& name) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    const uint32_t ifindex = uint32Argument(info[0], "ifindex");
+    const std::string operation = describe("query " + name, ifindex);
+    return answerLater(info.Env(), [=] {
+      return linkFlagIsOn(openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, operation), ifindex, flag, operation);
+    });
+  });
+}
+
+Napi::Value queryAllMulticast(const Napi::CallbackInfo& info) { return queryFlag(info, IFF_ALLMULTI, "allmulti"); }
+
+Napi::Value queryPromiscuous(const Napi::CallbackInfo& info) { return queryFlag(info, IFF_PROMISC, "promisc"); }
+
 Napi::Value setAllMulticast(const Napi::CallbackInfo& info) { return setFlag(info, IFF_ALLMULTI, "allmulti"); }
 
 Napi::Value setPromiscuous(const Napi::CallbackInfo& info) { return setFlag(info, IFF_PROMISC, "promisc"); }
@@ -213,6 +231,8 @@ Napi::Value setFeature(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void defineDevice(Napi::Env env, Napi::Object exports) {
+  exports.Set("queryAllMulticast", Napi::Function::New<queryAllMulticast>(env, "queryAllMulticast"));
+  exports.Set("queryPromiscuous", Napi::Function::New<queryPromiscuous>(env, "queryPromiscuous"));
   exports.Set("setAllMulticast", Napi::Function::New<setAllMulticast>(env, "setAllMulticast"));
   exports.Set("setPromiscuous", Napi::Function::New<setPromiscuous>(env, "setPromiscuous"));
   exports.Set("queryFeature", Napi::Function::New<queryFeature>(env, "queryFeature"));

@@ -18,7 +18,10 @@ test.each(['ALLMULTI', 'PROMISC'] as const)('%s is on or off as asked for, says 
   const set = (on: boolean): Promise<boolean> =>
     namespace.evaluate(({ setAllMulticast, setPromiscuous }, { left, flag, on }) => (flag === 'ALLMULTI' ? setAllMulticast : setPromiscuous)(left, on), { left: namespace.left, flag, on });
   const shown = (): boolean => namespace.ip('link show left').includes(flag);
-  expect([await set(true), shown()]).toEqual([true, true]);
+  const queried = (): Promise<boolean> =>
+    namespace.evaluate(({ queryAllMulticast, queryPromiscuous }, { left, flag }) => (flag === 'ALLMULTI' ? queryAllMulticast : queryPromiscuous)(left), { left: namespace.left, flag });
+  expect(await queried()).toBe(false);
+  expect([await set(true), shown(), await queried()]).toEqual([true, true, true]);
   expect([await set(true), shown()]).toEqual([false, true]);
   // Nothing else has changed.
   expect(namespace.ip('link show left')).toContain('state UP');

@@ -310,7 +310,7 @@ async function predecessorOf({ flush, onTrouble }: BpfDataplaneOptions, pins: Pi
   const { current } = pins;
   const predecessor = current === undefined || flush === true ? undefined : findPredecessor(current);
   if (predecessor !== undefined) return predecessor;
-  if (current !== undefined && flush !== true) onTrouble('take over what was forwarding: its layout is not known to this version; it is replaced, and everything is learnt anew');
+  if (current !== undefined && flush !== true) onTrouble('take over what was forwarding: its layout is not known to this version, or a pin of it is missing; it is replaced, and everything is learnt anew');
   // Without a generation in use there is nothing but remains.
   await detachAll(pins, onTrouble);
   return undefined;

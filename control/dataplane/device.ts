@@ -18,6 +18,8 @@ export interface DeviceParts {
   readonly xdp: BpfProgram;
   readonly tc: TcProgramSet;
   readonly pins: PinFolder;
+  /** Puts on record with the port what is to be changed back at the end, before it is changed. */
+  readonly note: (spec: PortSpec, undo: number) => void;
 }
 
 /** What the ports of a device want of it. */
@@ -72,7 +74,7 @@ export class Device {
     let undo = 0;
     try {
       tc = await TcPrograms.attach(tcDeviceOf(parts, spec));
-      undo = await parts.devices.ensure(spec, needsOf(wish));
+      undo = await parts.devices.ensure(spec, needsOf(wish), (bits) => parts.note(spec, bits));
       return new Device(parts, wish, { spec, socket, tc, undo, part: await xdpPart(parts, wish, undefined) });
     } catch (error) {
       socket.close();
@@ -122,7 +124,7 @@ export class Device {
   /** Returns XDP when it is to go: once nothing relies on it. settle() comes after that. */
   async follow(wish: DeviceWish): Promise<Hook | undefined> {
     const before = this.#wish;
-    if (!isSameNeeds(needsOf(wish), this.#settledFor)) this.#undo |= await this.#parts.devices.ensure(wish.spec, needsOf(wish));
+    if (!isSameNeeds(needsOf(wish), this.#settledFor)) this.#undo |= await this.#ensure(wish.spec, needsOf(wish));
     // What a driver refuses with one MTU it may take with another.
     const mayDiffer = before === undefined || (this.attachment.isFallback && before.spec.mtu !== wish.spec.mtu) || (wish.hasVlans && !before.hasVlans);
     const { xdp } = this.#part;
@@ -136,7 +138,7 @@ export class Device {
   async settle(): Promise<void> {
     const needs = this.#needs;
     if (isSameNeeds(needs, this.#settledFor)) return;
-    this.#undo = await this.#parts.devices.prepare(this.#spec, needs, this.#undo);
+    this.#undo = await this.#parts.devices.prepare(this.#spec, needs, this.#undo, (bits) => this.#parts.note(this.#spec, bits));
     this.#settledFor = needs;
   }
 
@@ -151,7 +153,7 @@ export class Device {
     const { xdp } = this.#part;
     const kinds: RepairKind[] = [...(await this.#tc.repair())];
     if (xdp !== undefined) kinds.push(...(await repairHook(xdp, (error) => xdpError(this.#spec, error))));
-    const changed = await this.#parts.devices.ensure(this.#spec, this.#needs);
+    const changed = await this.#ensure(this.#spec, this.#needs);
     this.#undo |= changed;
     return changed === 0 ? kinds : [...kinds, 'device'];
   }
@@ -168,6 +170,11 @@ export class Device {
     this.socket.close();
     this.#part.xdp?.release();
     this.#tc.release();
+  }
+
+  #ensure(spec: PortSpec, needs: DeviceNeeds): Promise<number> {
+    const before = this.#undo;
+    return this.#parts.devices.ensure(spec, needs, (bits) => this.#parts.note(spec, before | bits));
   }
 
   get #needs(): DeviceNeeds {

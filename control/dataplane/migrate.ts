@@ -17,7 +17,7 @@ import { layoutOf } from './loader';
 import type { Generation } from './pin-folder';
 import type { PortTable } from './ports';
 import { PrefixRoutes, type PrefixMaps } from './prefix-routes';
-import { readInstalled, type Installed } from './read-installed';
+import { READ_MAPS, readInstalled, type Installed } from './read-installed';
 import { readSlots, type Replication } from './replication';
 import type { RouteTable } from './routes';
 import { ownersReader } from './slot-owners';
@@ -52,7 +52,7 @@ export interface Predecessor {
 /** undefined: what is there is of no use to this version. */
 export function findPredecessor(generation: Generation): Predecessor | undefined {
   const layout = parseLayout(layoutOf(generation) ?? '');
-  if (layout === undefined) return undefined;
+  if (layout === undefined || !generation.isWhole(READ_MAPS)) return undefined;
   try {
     return { generation, layout, abi: new InstalledAbi(layout.btf) };
   } catch {

@@ -43,6 +43,13 @@ export class Generation {
     return BpfMap.openPinned(this.pinPath(name));
   }
 
+  /** Its maps are there, by their names, and all its groups: nobody has removed some and not others. */
+  isWhole(names: readonly string[]): boolean {
+    const folder = join(this.path, GROUPS);
+    const groups = existsSync(folder) ? readdirSync(folder) : [];
+    return names.every((name) => existsSync(this.pinPath(name))) && groups.every((index) => Number(index) < groups.length);
+  }
+
   /** In the order of their indexes, as far as none is missing. */
   openGroups(): readonly BpfMap[] {
     const maps: BpfMap[] = [];
@@ -124,6 +131,7 @@ export class PinFolder {
    * same ports may be wanted at once.
    */
   async clear(): Promise<void> {
+    this.#disown();
     for (const name of readdirSync(this.path)) {
       const pin = join(this.path, name);
       if (name.startsWith(LINK_PREFIX)) await detachPinned(pin);
@@ -135,6 +143,7 @@ export class PinFolder {
 
   /** Removes what is left, and the folder. Links must have been detached by their owner. */
   remove(): void {
+    this.#disown();
     for (const name of readdirSync(this.path)) rmSync(join(this.path, name), { recursive: true, force: true });
     rmdirSync(this.path);
     this.close();
@@ -143,6 +152,11 @@ export class PinFolder {
   /** Everything stays. */
   close(): void {
     this.#lock.close();
+  }
+
+  /** First: a generation of which something is missing must not look like one in use when this is cut short. */
+  #disown(): void {
+    rmSync(join(this.path, CURRENT), { force: true });
   }
 
   #removeGenerationsBut(one: Generation | undefined): void {

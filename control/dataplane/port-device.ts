@@ -13,15 +13,19 @@ export interface DeviceNeeds {
 }
 
 /** Resolves, where it changes something, with whether that was not so before. */
-export type DeviceDriver = Pick<typeof bindings, 'queryFeature' | 'setAllMulticast' | 'setFeature' | 'setPromiscuous'>;
+export type DeviceDriver = Pick<typeof bindings, 'queryAllMulticast' | 'queryFeature' | 'queryPromiscuous' | 'setAllMulticast' | 'setFeature' | 'setPromiscuous'>;
 
 interface Change {
   readonly name: string;
   readonly on: boolean;
   readonly bit: number;
+  readonly isMade: (ifindex: number) => Promise<boolean>;
   readonly make: (ifindex: number, on: boolean) => Promise<boolean>;
   readonly isNeeded: (needs: DeviceNeeds) => boolean;
 }
+
+/** Bits of what is changed, as soon as that is about to be: a controller that ends in between has it on record. */
+export type Note = (bits: number) => void;
 
 interface Device {
   readonly name: string;
@@ -42,33 +46,40 @@ export class PortDevices {
   readonly #driver: DeviceDriver;
 
   constructor(bits: UndoBits, onTrouble: (message: string) => void, driver: DeviceDriver = bindings) {
-    const { setAllMulticast, setFeature } = driver;
-    const off = (name: string, bit: number, isNeeded: Change['isNeeded']): Change => ({ name, on: false, bit, isNeeded, make: (ifindex, on) => setFeature(ifindex, name, on) });
+    const { queryAllMulticast, queryFeature, setAllMulticast, setFeature, setPromiscuous } = driver;
+    const off = (name: string, bit: number, isNeeded: Change['isNeeded']): Change => ({
+      name,
+      on: false,
+      bit,
+      isNeeded,
+      isMade: async (ifindex) => !(await queryFeature(ifindex, name)),
+      make: (ifindex, on) => setFeature(ifindex, name, on),
+    });
     const [forXdp, forVlans] = [({ hasXdp }: DeviceNeeds) => hasXdp, ({ hasVlans }: DeviceNeeds) => hasVlans];
     this.#changes = [
-      { name: 'allmulti', on: true, bit: bits.allMulticast, isNeeded: () => true, make: setAllMulticast },
+      { name: 'allmulti', on: true, bit: bits.allMulticast, isNeeded: () => true, isMade: queryAllMulticast, make: setAllMulticast },
       off(LRO, bits.lro, forXdp),
       off(GRO_HW, bits.groHw, forXdp),
       off(VLAN_STRIP, bits.vlanStrip, forXdp),
       off(VLAN_FILTER, bits.vlanFilter, forVlans),
       // Behind the filter, which it is for where that cannot be had.
-      { name: 'promisc', on: true, bit: bits.promiscuous, isNeeded: forVlans, make: (ifindex, on) => this.#setPromiscuous(ifindex, on) },
+      { name: 'promisc', on: true, bit: bits.promiscuous, isNeeded: forVlans, isMade: (ifindex) => this.#letsVlansIn(ifindex), make: setPromiscuous },
     ];
     this.#onTrouble = onTrouble;
     this.#driver = driver;
   }
 
   /** `undo`: what was changed before. Resolves with what is to be changed back at the end. What cannot be had is said, and does no harm. */
-  async prepare(device: Device, needs: DeviceNeeds, undo: number): Promise<number> {
+  async prepare(device: Device, needs: DeviceNeeds, undo: number, note: Note): Promise<number> {
     let bits = undo;
-    for (const change of this.#changes) bits = change.isNeeded(needs) ? await this.#make(device, change, bits) : await this.#undo(device, change, bits);
+    for (const change of this.#changes) bits = change.isNeeded(needs) ? await this.#make(device, change, bits, note) : await this.#undo(device, change, bits);
     return bits;
   }
 
   /** As prepare(), but nothing is changed back. Resolves with the bits of what was not so before. */
-  async ensure(device: Device, needs: DeviceNeeds): Promise<number> {
+  async ensure(device: Device, needs: DeviceNeeds, note: Note): Promise<number> {
     let bits = 0;
-    for (const change of this.#changes) if (change.isNeeded(needs)) bits = await this.#make(device, change, bits);
+    for (const change of this.#changes) if (change.isNeeded(needs)) bits = await this.#make(device, change, bits, note);
     return bits;
   }
 
@@ -84,13 +95,17 @@ export class PortDevices {
     for (const change of this.#changes) bits = await this.#undo(device, change, bits);
   }
 
-  async #make({ ifindex, name }: Device, change: Change, bits: number): Promise<number> {
+  async #make({ ifindex, name }: Device, change: Change, bits: number, note: Note): Promise<number> {
     try {
-      return (await change.make(ifindex, change.on)) ? bits | change.bit : bits;
+      if (await change.isMade(ifindex)) return bits;
+      note(bits | change.bit);
+      if (await change.make(ifindex, change.on)) return bits | change.bit;
     } catch (error) {
       this.#onTrouble(`turn ${change.name} of ${name} ${change.on ? 'on' : 'off'}: ${errorText(error)}`);
-      return bits;
     }
+    // The driver has it fixed.
+    note(bits);
+    return bits;
   }
 
   async #undo({ ifindex }: Device, change: Change, bits: number): Promise<number> {
@@ -100,9 +115,9 @@ export class PortDevices {
     return bits & ~change.bit;
   }
 
-  /** On only where the filter has stayed. */
-  async #setPromiscuous(ifindex: number, on: boolean): Promise<boolean> {
-    const { queryFeature, setPromiscuous } = this.#driver;
-    return (!on || (await queryFeature(ifindex, VLAN_FILTER))) && setPromiscuous(ifindex, on);
+  /** Promiscuous is needed only where the filter has stayed. */
+  async #letsVlansIn(ifindex: number): Promise<boolean> {
+    const { queryFeature, queryPromiscuous } = this.#driver;
+    return !(await queryFeature(ifindex, VLAN_FILTER)) || queryPromiscuous(ifindex);
   }
 }

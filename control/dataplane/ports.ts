@@ -30,7 +30,7 @@ export interface PortMaps {
   readonly records: BpfMap;
 }
 
-export interface PortTableParts extends DeviceParts {
+export interface PortTableParts extends Omit<DeviceParts, 'note'> {
   readonly abi: Abi;
   readonly installedAbi: InstalledAbi;
   readonly maps: PortMaps;
@@ -40,7 +40,7 @@ export interface PortTableParts extends DeviceParts {
 type OnServiceChanged = () => Promise<void>;
 
 export class PortTable {
-  readonly #parts: PortTableParts;
+  readonly #parts: PortTableParts & DeviceParts;
   readonly #attached = new Map<VportId, PortSpec>();
   /** From a controller before this one: what they are to be like is not known yet. */
   readonly #unclaimed = new Set<VportId>();
@@ -52,7 +52,7 @@ export class PortTable {
   readonly #vlans = new Set<VportId>();
 
   constructor(parts: PortTableParts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, note: (spec, undo) => this.#record(spec, undo) };
   }
 
   /** undefined while the port has no device. */
@@ -88,6 +88,7 @@ export class PortTable {
     const spec: PortSpec = { vport, name, ifindex, vlan, ...known };
     const device = this.#devices.get(ifindex) ?? (await Device.adopt(this.#parts, spec, undo));
     if (device === undefined) {
+      this.#close(spec);
       this.#forget(spec);
       return false;
     }
@@ -252,9 +253,15 @@ export class PortTable {
     const { vport, ifindex } = spec;
     this.#attached.delete(vport);
     this.#unclaimed.delete(vport);
-    this.#forget(spec);
+    this.#close(spec);
     const others = this.#portsOn(ifindex);
-    if (others.length > 0) return this.#relieve(ifindex, others);
+    if (others.length > 0) await this.#relieve(ifindex, others);
+    else await this.#detach(ifindex);
+    // Last: what has not been changed back is for the next controller to change back.
+    this.#forget(spec);
+  }
+
+  async #detach(ifindex: number): Promise<void> {
     const device = this.#devices.get(ifindex);
     this.#devices.delete(ifindex);
     this.#parts.maps.trunks.delete(u32Key(ifindex));
@@ -306,9 +313,13 @@ export class PortTable {
     for (const port of this.#portsOn(ifindex)) this.#record(port, undo);
   }
 
-  #forget({ vport, ifindex, vlan = 0 }: PortSpec): void {
-    const { abi, maps } = this.#parts;
+  #forget({ vport }: PortSpec): void {
     this.#record({ vport, ifindex: 0, name: '' }, 0);
+  }
+
+  /** From now on these frames are nobody's to the programs. */
+  #close({ ifindex, vlan = 0 }: PortSpec): void {
+    const { abi, maps } = this.#parts;
     maps.ports.delete(abi.portKey(ifindex, vlan));
     if (vlan === 0 && ifindex < abi.fastPorts) maps.fastPorts.update(u32Key(ifindex), abi.noPort);
   }

@@ -45,6 +45,9 @@ export interface Installed {
   readonly readRange: (value: Uint8Array) => Omit<InstalledEntry, 'key'>;
 }
 
+/** Without one of these there is nothing to read. */
+export const READ_MAPS = ['xm_route_thresholds', 'xm_group_prefixes', 'xm_source_prefixes', 'xm_routes', 'xm_slot_ports', 'xm_port_records', 'xm_vports'];
+
 type OpenMap = (name: string) => BpfMap;
 
 export async function readInstalled(abi: InstalledAbi, open: OpenMap): Promise<Installed> {

@@ -20,6 +20,12 @@ export interface DaemonConfig {
   readonly [section: string]: unknown;
 }
 
+export interface LaunchExtras {
+  /** Arguments after --config. */
+  readonly extra?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 const METRICS_PORT = 9469;
 const START_TIMEOUT_MS = 30_000;
 const BPFFS = '/sys/fs/bpf';
@@ -81,6 +87,12 @@ export class Daemon {
     if (this.process.hasExited) throw new Error(this.process.describeEnd());
   }
 
+  /** Without waiting for anything: for starts that are to be cut short. One process, whatever the roles are. */
+  static launch(lab: Lab, namespace: Namespace, config: DaemonConfig, { extra = [], env = {} }: LaunchExtras = {}): LabProcess {
+    const files = writeConfig(lab, namespace, config);
+    return lab.spawn(namespace, [...daemonArguments(files), ...extra], { name: 'xmcastd', env });
+  }
+
   /** For daemons that are expected to fail: resolves with how they ended. */
   static async startFailing(
     lab: Lab,
@@ -88,8 +100,7 @@ export class Daemon {
     config: DaemonConfig,
     extra: readonly string[] = [],
   ): Promise<LabProcess> {
-    const files = writeConfig(lab, namespace, config);
-    const child = lab.spawn(namespace, [...daemonArguments(files), ...extra], { name: 'xmcastd' });
+    const child = Daemon.launch(lab, namespace, config, { extra });
     await eventually(() => child.hasExited, { what: 'xmcastd ends', timeoutMs: START_TIMEOUT_MS });
     return child;
   }

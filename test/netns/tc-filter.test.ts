@@ -73,6 +73,17 @@ test('what a killed daemon has left is taken away by the next one, also where th
   expect(await filters()).toEqual([]);
 });
 
+test.each(['ingress', 'egress'])('removed with its qdisc, as by "tc qdisc del dev up0 clsact": made again, once; %s', async (direction) => {
+  const report = await inOneProcess(`
+    const { execFileSync } = require('node:child_process');
+    const hook = await attach(${JSON.stringify(direction)});
+    execFileSync('tc', ['qdisc', 'del', 'dev', 'up0', 'clsact']);
+    process.stdout.write(JSON.stringify([await hook.repair(), await hook.repair() ?? 'nothing']));
+    process.exit(0);`);
+  expect(JSON.parse(report)).toEqual(['attachment', 'nothing']);
+  expect(await filters(direction)).toEqual(['xm_tc_ingress']);
+});
+
 test('filters of others stay where they are', async () => {
   await inOneProcess(`
     await bindings.attachTcFilter(object.program('xm_resend'), { ifindex: ${ifindex}, priority: 5, handle: 1 });
