@@ -21,10 +21,11 @@ import { MAX_CONCURRENT_STREAMS, MAX_CONNECTIONS, MAX_RECEIVE_BYTES } from './se
 import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
+import { statusWatchHandlers } from './status-watch';
 import { servedStaticEntryService, staticEntryServiceHandlers, type StaticControl } from './static-entry-service';
 import { Streams } from './streams';
 import type { SystemControl } from './system-control';
-import { systemControlHandlers, systemServiceHandlers } from './system-service';
+import { statusReader, systemControlHandlers, systemServiceHandlers } from './system-service';
 import { TokenBucket } from './token-bucket';
 import { unaryHandlers } from './unary';
 import { socketGroupId } from './unix-group';
@@ -146,8 +147,10 @@ function createGrpcServer(options: ApiServerOptions, { health, streams, conditio
     ...once(stateServiceHandlers(state, events)),
     ...streams.handlers(watchHandlers(state, events)),
   });
+  const getStatus = statusReader(state, conditions);
   server.addService(systemServiceDefinition, {
-    ...once(systemServiceHandlers(state, conditions, detach)),
+    ...once(systemServiceHandlers(getStatus, detach)),
+    ...streams.handlers(statusWatchHandlers(getStatus, state.watchUsage)),
     ...(control === undefined ? {} : once(systemControlHandlers(state, control))),
   });
   if (config !== undefined) server.addService(configServiceDefinition, once(configServiceHandlers(config)));

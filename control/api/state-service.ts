@@ -69,7 +69,7 @@ function listReports(
   const page = pageOf(state.reports().filter(matches), request, {
     query: ['reports', ...query],
     keyOf: interfaceAndGroupKey,
-    weightOf: ({ filter }) => ENTRY_WEIGHT + filter.sources.length,
+    weightOf: reportWeight,
   });
   return { reports: page.items.map(reportMessage), nextPageToken: page.nextPageToken };
 }
@@ -141,4 +141,8 @@ function routeKey(entry: Route): PageKey {
 
 export function routeWeight(entry: Route): number {
   return ENTRY_WEIGHT + entry.outgoingInterfaces.length;
+}
+
+export function reportWeight({ filter }: ReportState): number {
+  return ENTRY_WEIGHT + filter.sources.length;
 }

@@ -22,16 +22,18 @@ const USUAL_LEVEL_MS = 600_000;
 const MIN_LEVEL_MS = 1_000;
 const MAX_LEVEL_MS = 86_400_000;
 
-export function systemServiceHandlers(
-  state: StateSource,
-  /** What others than the router have to say. */
-  conditions: () => readonly string[],
-  detach: (() => void) | undefined,
-): Pick<Handlers, 'getStatus' | 'detach'> {
-  const getStatus = (): xmcast.v1.GetStatusResponse.$Properties => {
+/** `conditions`: what others than the router have to say. */
+export function statusReader(state: StateSource, conditions: () => readonly string[]): () => xmcast.v1.GetStatusResponse.$Properties {
+  return () => {
     const now = state.status();
     return statusMessage({ ...now, conditions: [...now.conditions, ...conditions()] });
   };
+}
+
+export function systemServiceHandlers(
+  getStatus: () => xmcast.v1.GetStatusResponse.$Properties,
+  detach: (() => void) | undefined,
+): Pick<Handlers, 'getStatus' | 'detach'> {
   return {
     getStatus,
     detach: () => {

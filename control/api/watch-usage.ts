@@ -2,7 +2,7 @@
  * How many watch, what they were spared and who was given up, for metrics. Owns the limit of watchers.
  */
 
-export const WATCH_TOPICS = ['interfaces', 'memberships', 'routes', 'flows', 'events'] as const;
+export const WATCH_TOPICS = ['interfaces', 'memberships', 'reports', 'neighbors', 'routes', 'flows', 'events', 'status'] as const;
 export type WatchTopic = (typeof WATCH_TOPICS)[number];
 
 /** Of all topics together. */

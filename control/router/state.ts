@@ -4,7 +4,7 @@
 import type { Dataplane, DataplaneLink, RouteCounters, VportCounters } from '../dataplane/api';
 import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
 import type { FlowState, InterfaceState, MembershipState, NeighborState, ReportState, RouteState, StateSource, StatusState, TakeoverState } from '../api/state-source';
-import type { MembershipKey, WatchTable } from '../api/watch-source';
+import type { MembershipKey, NeighborKey, ReportKey, WatchTable } from '../api/watch-source';
 import type { WatchUsage } from '../api/watch-usage';
 import type { Clock } from '../kernel/clock';
 import { nameOf } from '../mrib/route';
@@ -35,6 +35,8 @@ export class RouterState implements StateSource {
   readonly watchUsage: WatchUsage;
   readonly interfaceTable: WatchTable<string, InterfaceState>;
   readonly membershipTable: WatchTable<MembershipKey, MembershipState>;
+  readonly reportTable: WatchTable<ReportKey, ReportState>;
+  readonly neighborTable: WatchTable<NeighborKey, NeighborState>;
   readonly routeTable: WatchTable<RouteKey, RouteState>;
   readonly flowTable: WatchTable<RouteKey, FlowState>;
   readonly #options: RouterStateOptions;
@@ -50,6 +52,8 @@ export class RouterState implements StateSource {
     this.watchUsage = feed.usage;
     this.interfaceTable = { journal: feed.interfaces, keys: () => router.ports.map(({ name }) => name), read: (name) => this.#interfaceOf(name) };
     this.membershipTable = { journal: feed.memberships, keys: () => this.#membershipKeys(), read: (key) => this.#membershipOf(key) };
+    this.reportTable = { journal: feed.reports, keys: () => this.#reportKeys(), read: (key) => this.#reportOf(key) };
+    this.neighborTable = { journal: feed.neighbors, keys: () => router.neighbors.keys(router.ports), read: (key) => this.#neighborOf(key) };
     this.routeTable = { journal: feed.routes, keys: () => mrib.wantedRoutes(), read: (key) => mapped(mrib.routeOf(key), (route) => this.#route(route)) };
     this.flowTable = { journal: feed.flows, keys: () => mrib.wantedRoutes(), read: (key) => mapped(mrib.routeOf(key), (route) => this.#flow(route)) };
   }
@@ -166,6 +170,19 @@ export class RouterState implements StateSource {
 
   *#membershipKeys(): Iterable<MembershipKey> {
     for (const port of this.#options.router.ports) for (const group of port.igmp?.groups() ?? []) yield { interface: port.name, group };
+  }
+
+  *#reportKeys(): Iterable<ReportKey> {
+    for (const port of this.#options.router.ports) for (const { group } of port.host?.wanted() ?? []) yield { interface: port.name, group };
+  }
+
+  #reportOf({ interface: name, group }: ReportKey): ReportState | undefined {
+    return mapped(this.#portOf(name)?.host?.wantedOf(group), (filter) => ({ interface: name, group, filter }));
+  }
+
+  #neighborOf({ interface: name, address }: NeighborKey): NeighborState | undefined {
+    const { router, clock } = this.#options;
+    return mapped(this.#portOf(name), (port) => router.neighbors.read(port, address, clock.nowMs()));
   }
 
   #portOf(name: string): Port | undefined {

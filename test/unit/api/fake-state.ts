@@ -13,7 +13,7 @@ import type {
 } from '../../../control/api/state-source';
 import { ChangeJournal } from '../../../control/api/change-journal';
 import { groupText, sourceText } from '../../../control/api/route-text';
-import type { MembershipKey, WatchTable } from '../../../control/api/watch-source';
+import type { MembershipKey, NeighborKey, ReportKey, WatchTable } from '../../../control/api/watch-source';
 import { WatchUsage } from '../../../control/api/watch-usage';
 import type { RouteKey } from '../../../control/mrib/route';
 import type { IgmpHostSnapshot } from '../../../control/protocol/igmp/host/api';
@@ -57,6 +57,18 @@ export class FakeState implements StateSource {
     (state) => `${state.interface} ${state.group}`,
     (key: MembershipKey) => `${key.interface} ${key.group}`,
     (state) => ({ interface: state.interface, group: state.group }),
+  );
+  readonly reportTable: WatchTable<ReportKey, ReportState> = table(
+    () => this.reportStates,
+    (state) => `${state.interface} ${state.group}`,
+    (key: ReportKey) => `${key.interface} ${key.group}`,
+    (state) => ({ interface: state.interface, group: state.group }),
+  );
+  readonly neighborTable: WatchTable<NeighborKey, NeighborState> = table(
+    () => this.neighborStates,
+    (state) => `${state.interface} ${state.address}`,
+    (key: NeighborKey) => `${key.interface} ${key.address}`,
+    (state) => ({ interface: state.interface, address: state.address }),
   );
   readonly routeTable: WatchTable<RouteKey, RouteState> = table(() => this.routeStates, routeText, routeText, routeKey);
   readonly flowTable: WatchTable<RouteKey, FlowState> = table(() => this.flowStates, routeText, routeText, routeKey);
