@@ -3,6 +3,9 @@
  */
 import { ROLES, type Role, type RoleRule } from '../config/api-settings';
 
+/** The path of all methods that there are not, as rules and counters have it. */
+export const UNKNOWN_METHOD = '/unknown';
+
 /**
  * By path. A test holds it to the services there are; a method that is missing is for admins.
  * viewer: reads. operator: what the configuration leaves to operation. admin: decides what the router does.
@@ -53,6 +56,8 @@ export const METHOD_ROLES: Readonly<Record<string, Role>> = {
 };
 
 export function neededRole(path: string): Role {
+  // Whoever may ask anything is told that there is no such method.
+  if (path === UNKNOWN_METHOD) return 'viewer';
   return Object.hasOwn(METHOD_ROLES, path) ? (METHOD_ROLES[path] ?? 'admin') : 'admin';
 }
 

@@ -134,6 +134,16 @@ describe('roles', () => {
     expect([await statusOf(client, STATUS), await statusOf(client, CONFIRM), await statusOf(client, APPLY)]).toEqual([see, confirm, apply]);
   });
 
+  test('methods that there are not: a viewer is told so, who has no role is not, and the rate holds for them too', async () => {
+    await start(settings({ limits: { connections: 8, connectionsPerClient: 4, requestsPerSecond: 5 } }));
+    const missing = { path: '/xmcast.v9.Other/Get' };
+    expect(await statusOf(clientOf(authority.issue('stranger')), missing)).toBe('PERMISSION_DENIED');
+    const watcher = clientOf(authority.issue('watcher'));
+    const seen = await Promise.all(Array.from({ length: 30 }, () => statusOf(watcher, missing)));
+    expect(new Set(seen)).toEqual(new Set(['UNIMPLEMENTED', 'RESOURCE_EXHAUSTED']));
+    expect(counters.requests().reduce((sum, { method, count }) => sum + (method === 'unknown' ? count : 0), 0)).toBe(31);
+  });
+
   test('the refusal tells programs what was missing, is counted, and said in the log', async () => {
     await start();
     const error = await errorOf(clientOf(authority.issue('watcher')), APPLY);

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+import { ApiCounters } from '../../../control/api/api-counters';
 import { ApiClient } from '../../../control/api/client';
 import { type ApiServer, startApiServer } from '../../../control/api/server';
 import { stateServiceDefinition } from '../../../control/api/services';
@@ -17,13 +18,15 @@ let state: FakeState;
 let log: RecordedLog;
 let server: ApiServer;
 let client: ApiClient;
+let counters: ApiCounters;
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'xmcast-api-'));
   state = new FakeState();
   log = new RecordedLog();
   const socketPath = path.join(folder, 'control.sock');
-  server = await startApiServer({ socketPath, state, log });
+  counters = new ApiCounters();
+  server = await startApiServer({ socketPath, state, log, counters });
   client = new ApiClient({ target: `unix://${socketPath}`, timeoutMs: 5000 });
 });
 
@@ -133,10 +136,17 @@ describe('refused calls', () => {
     });
   });
 
-  test('an unknown method is UNIMPLEMENTED', async () => {
-    await expect(callRaw('/xmcast.v1.StateService/DropFlows', Buffer.alloc(0))).rejects.toMatchObject({
-      code: status.UNIMPLEMENTED,
-    });
+  test('methods that there are not: UNIMPLEMENTED by name, counted as one, whatever they are called and sent', async () => {
+    const names = ['/xmcast.v1.StateService/DropFlows', '/a', '/', `/${'x'.repeat(4000)}/y`, '/constructor'];
+    for (const name of names) {
+      await expect(callRaw(name, Buffer.alloc(100, 7))).rejects.toMatchObject({
+        code: status.UNIMPLEMENTED,
+        details: expect.stringContaining(`no method ${name.slice(1, 100)}`),
+      });
+    }
+    expect(counters.requests()).toEqual([{ method: 'unknown', code: 'UNIMPLEMENTED', count: names.length }]);
+    await client.getStatus();
+    expect(counters.requests()).toContainEqual({ method: 'xmcast.v1.SystemService/GetStatus', code: 'OK', count: 1 });
   });
 });
 
