@@ -56,14 +56,6 @@ export class Neighbors {
     this.#followQuerier(port, nowMs);
   }
 
-  snapshot(ports: readonly Port[], nowMs: number): readonly NeighborState[] {
-    this.expire(ports, nowMs);
-    return ports.flatMap((port) => {
-      const querier = querierOf(port, nowMs);
-      return Array.from(this.#heardOn(port), (heard) => stateOf(port, heard, querier, nowMs));
-    });
-  }
-
   *keys(ports: readonly Port[]): Iterable<NeighborKey> {
     for (const port of ports) for (const { address } of this.#heardOn(port)) yield { interface: port.name, address };
   }

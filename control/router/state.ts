@@ -42,6 +42,8 @@ export class RouterState implements StateSource {
   readonly #options: RouterStateOptions;
   readonly #base: CounterBase;
   readonly #startedAtMs: number;
+  /** For as long as these are the ports. */
+  #named: { readonly ports: readonly Port[]; readonly byName: ReadonlyMap<string, Port> } = { ports: [], byName: new Map() };
 
   constructor(options: RouterStateOptions) {
     this.#options = options;
@@ -81,26 +83,6 @@ export class RouterState implements StateSource {
 
   interfaces(): readonly InterfaceState[] {
     return this.#options.router.ports.map((port) => this.#interface(port));
-  }
-
-  memberships(): readonly MembershipState[] {
-    const nowMs = this.#options.clock.nowMs();
-    return this.#options.router.ports.flatMap((port) =>
-      (port.igmp?.memberships(nowMs) ?? []).map((membership) => ({ ...membership, interface: port.name })),
-    );
-  }
-
-  reports(): readonly ReportState[] {
-    return this.#options.router.ports.flatMap((port) => [...(port.host?.wanted() ?? [])].map(({ group, filter }) => ({ interface: port.name, group, filter })));
-  }
-
-  neighbors(): readonly NeighborState[] {
-    const { router, clock } = this.#options;
-    return router.neighbors.snapshot(router.ports, clock.nowMs());
-  }
-
-  routes(): readonly RouteState[] {
-    return Array.from(this.#options.router.mrib.wantedRoutes(), (route) => this.#route(route));
   }
 
   flows(): readonly FlowState[] {
@@ -186,7 +168,9 @@ export class RouterState implements StateSource {
   }
 
   #portOf(name: string): Port | undefined {
-    return this.#options.router.ports.find((port) => port.name === name);
+    const { ports } = this.#options.router;
+    if (this.#named.ports !== ports) this.#named = { ports, byName: new Map(ports.map((port) => [port.name, port])) };
+    return this.#named.byName.get(name);
   }
 
   #interfacesOf(route: WantedRoute): { readonly incomingInterface: string; readonly outgoingInterfaces: readonly string[] } {

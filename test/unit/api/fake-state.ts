@@ -83,22 +83,6 @@ export class FakeState implements StateSource {
     return this.interfaceStates;
   }
 
-  memberships(): readonly MembershipState[] {
-    return this.membershipStates;
-  }
-
-  reports(): readonly ReportState[] {
-    return this.reportStates;
-  }
-
-  neighbors(): readonly NeighborState[] {
-    return this.neighborStates;
-  }
-
-  routes(): readonly RouteState[] {
-    return this.routeStates;
-  }
-
   flows(): readonly FlowState[] {
     return this.flowStates;
   }
@@ -132,7 +116,8 @@ function table<Key, State>(
 type Ranged = Parameters<typeof groupText>[0];
 
 function routeText(route: Ranged): string {
-  return `${sourceText(route)} ${groupText(route)}`;
+  const isRange = route.groupLength !== undefined || route.sourceLength !== undefined;
+  return `${sourceText(route)} ${groupText(route)}${isRange ? ' range' : ''}`;
 }
 
 function routeKey({ source, group, sourceLength, groupLength }: Ranged): RouteKey {

@@ -10,7 +10,7 @@ import { CounterBase } from '../../../control/router/counter-base';
 import { Router } from '../../../control/router/router';
 import { RouterState } from '../../../control/router/state';
 import { frame } from '../../bpf/packet';
-import { addressOf, FakeDataplane, FakeKernel, ip, NO_COUNTERS, quiet, settle } from './fakes';
+import { addressOf, FakeDataplane, FakeKernel, ip, listed, NO_COUNTERS, quiet, settle } from './fakes';
 
 const NAMES = ['up0', 'lan1', 'lan2'];
 const G = ip('239.1.1.1');
@@ -136,14 +136,12 @@ test('tables, entry by entry, are those of the lists', async () => {
   join('lan1');
   data();
   punt('lan1', QUERY, 2);
-  expect([state.reports(), state.neighbors()].map(({ length }) => length)).toEqual([1, 1]);
-  const walked = <Key, State>(table: { keys(): Iterable<Key>; read(key: Key): State | undefined }) => Array.from(table.keys(), (key) => table.read(key));
-  expect(walked(state.interfaceTable)).toEqual(state.interfaces());
-  expect(walked(state.membershipTable)).toEqual(state.memberships());
-  expect(walked(state.reportTable)).toEqual(state.reports());
-  expect(walked(state.neighborTable)).toEqual(state.neighbors());
-  expect(walked(state.routeTable)).toEqual(state.routes());
-  expect(walked(state.flowTable)).toEqual(state.flows());
+  expect(listed(state.reportTable)).toEqual([{ interface: 'up0', group: G, filter: { mode: 'exclude', sources: [] } }]);
+  expect(listed(state.neighborTable)).toMatchObject([{ interface: 'lan1', queries: 1n }]);
+  expect(listed(state.routeTable)).toMatchObject([{ source: 0, group: G }, { source: S, group: G }]);
+  expect(listed(state.interfaceTable)).toEqual(state.interfaces());
+  expect(listed(state.flowTable)).toEqual(state.flows());
+  expect(listed(state.membershipTable)).toMatchObject([{ interface: 'lan1', group: G, mode: 'exclude' }]);
   expect(state.membershipTable.read({ interface: 'lan2', group: G })).toBeUndefined();
 });
 
@@ -155,13 +153,13 @@ test('neighbours: who asks on a link, until it has been silent for long enough',
   punt('lan1', QUERY, '192.0.2.1');
   punt('lan1', QUERY, 2);
   punt('up0', QUERY, 254);
-  expect(state.neighbors().map(({ interface: name, address, isQuerier, queries }) => [name, address, isQuerier, queries])).toEqual([
+  expect(listed(state.neighborTable).map(({ interface: name, address, isQuerier, queries }) => [name, address, isQuerier, queries])).toEqual([
     ['up0', ip('10.100.1.254'), true, 1n],
     ['lan1', ip('10.1.2.2'), false, 2n],
     ['lan1', ip('10.1.2.3'), false, 1n],
   ]);
   await run(300_000);
-  expect(state.neighbors()).toEqual([]);
+  expect(listed(state.neighborTable)).toEqual([]);
 });
 
 test('journal of neighbours: each query, who is the querier now, silence, and a link that is gone', async () => {
