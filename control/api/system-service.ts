@@ -11,6 +11,7 @@ import { ApiError, invalidArgument } from './api-error';
 import { capabilitiesMessage } from './capabilities';
 import type { ServiceHandlers } from './define-service';
 import { statusMessage } from './messages';
+import type { ServerLimits } from './server-limits';
 import type { StateSource } from './state-source';
 import type { SystemControl } from './system-control';
 import { traceMessage, traceQuestion } from './trace-message';
@@ -44,9 +45,14 @@ export function systemServiceHandlers(
   };
 }
 
-export function systemControlHandlers(state: StateSource, control: SystemControl): Omit<Handlers, 'getStatus' | 'detach'> {
+export function systemControlHandlers(
+  state: StateSource,
+  control: SystemControl,
+  /** As they are now. */
+  limits: () => ServerLimits,
+): Omit<Handlers, 'getStatus' | 'detach'> {
   return {
-    getCapabilities: () => capabilitiesMessage(state, control),
+    getCapabilities: () => capabilitiesMessage(state, control, limits()),
     resetCounters: async ({ flows, interfaces }) => {
       const both = flows !== true && interfaces !== true;
       const resetWallMs = await control.resetCounters({ flows: both || flows === true, interfaces: both || interfaces === true });

@@ -11,7 +11,7 @@ import { readResumeToken, writeResumeToken } from './resume-token';
 import { StallError } from './streams';
 import { toWire } from './u64';
 import { type WatchBatch, WatchSession, type WatchOptions, type WatchPosition } from './watch-session';
-import { MAX_WATCHERS, type WatchTopic, type WatchUsage } from './watch-usage';
+import type { WatchTopic, WatchUsage } from './watch-usage';
 
 type Progress = xmcast.v1.WatchProgress.$Properties;
 
@@ -44,7 +44,7 @@ export async function watch<Key, State, Message>(
 /** Within the limit of watchers. */
 export async function counted(watchUsage: WatchUsage, topic: WatchTopic, run: () => Promise<void>): Promise<void> {
   if (!watchUsage.enter(topic)) {
-    throw new ApiError(status.RESOURCE_EXHAUSTED, `${MAX_WATCHERS} streams are watched already; end one, or list instead`);
+    throw new ApiError(status.RESOURCE_EXHAUSTED, `${watchUsage.limit} streams are watched already (api.limits.watchers); end one, or list instead`);
   }
   try {
     await run();

@@ -9,7 +9,8 @@ import path from 'node:path';
 import { ApiClient } from '../../../control/api/client';
 import { type ApiServer, startApiServer } from '../../../control/api/server';
 import { stateServiceDefinition, systemServiceDefinition } from '../../../control/api/services';
-import { MAX_WATCHERS, WATCH_TOPICS } from '../../../control/api/watch-usage';
+import { WATCH_TOPICS } from '../../../control/api/watch-usage';
+import { DEFAULT_API_LIMITS } from '../../../control/config/api-settings';
 import { EventLog } from '../../../control/events';
 import { systemClock } from '../../../control/kernel/clock';
 import { eventually } from '../../lab/eventually';
@@ -243,9 +244,11 @@ test('ten clients that read nothing: bounded memory, others on time, then RESOUR
 });
 
 test('too many watchers: the new one is refused, and has its place when another ends', async () => {
+  const MAX_WATCHERS = 8;
+  await server.follow({ listen: [], tls: undefined, roles: [], limits: { ...DEFAULT_API_LIMITS, watchers: MAX_WATCHERS } });
   const open = Array.from({ length: MAX_WATCHERS }, () => watch(watchEvents, {}));
   await eventually(() => open.every(({ messages }) => messages.length > 0), { what: 'all are open', timeoutMs: 15_000 });
-  expect(await watch(watchEvents, {}).ended).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  expect(await watch(watchEvents, {}).ended).toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: expect.stringContaining('8 streams') as string });
   open[0]?.call.cancel();
   await eventually(async () => (state.watchUsage.snapshot().find(({ topic }) => topic === 'events')?.subscribers ?? 0) < MAX_WATCHERS, { what: 'a place is free' });
   const next = watch(watchEvents, {});
