@@ -14,9 +14,8 @@ import { StaticRefusal, type StaticRefusalReason } from '../static/refusal';
 import type { OwnerView, StaticManager, UpdateResult } from '../static/static-manager';
 import { XmcastError } from '../errors';
 
-import { ApiError } from './api-error';
 import { ensureKnown } from './config-request';
-import { apiErrorOf as configErrorOf, messageText } from './config-service';
+import { apiErrorOf as configErrorOf, refusalError } from './config-service';
 import type { SerializedResponse, ServiceHandlers } from './define-service';
 import { addressFilter } from './filters';
 import { STATIC_ENTRY_ORDER } from './page-orders';
@@ -68,10 +67,7 @@ const STATUS: Readonly<Record<StaticRefusalReason, status>> = {
 
 function refuse(error: unknown): never {
   if (error instanceof ConfigRefusal || error instanceof XmcastError) throw configErrorOf(error);
-  if (!(error instanceof StaticRefusal)) throw error;
-  const { reason, metadata, problems } = error;
-  const violations = problems.map(({ path, message }) => ({ field: path, description: message }));
-  throw new ApiError(STATUS[reason], messageText(error), { reason, metadata, violations });
+  throw error instanceof StaticRefusal ? refusalError(error, STATUS[error.reason], ({ path }) => path) : error;
 }
 
 async function listEntries(control: StaticControl, request: xmcast.v1.ListStaticEntriesRequest.$Properties): Promise<SerializedResponse> {
