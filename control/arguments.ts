@@ -28,6 +28,7 @@ export interface Arguments {
   readonly dataplaneSocket: string;
   readonly dataplaneListen?: string;
   readonly allow?: readonly string[];
+  readonly allowRead?: readonly string[];
   readonly detachOnStop: boolean;
   readonly maxRoutes: number;
   readonly maxReplicationGroups: number;
@@ -61,6 +62,7 @@ const ROLES_OF: Readonly<Record<string, readonly Role[]>> = {
   dataplaneSocket: ['dataplane'],
   dataplaneListen: ['dataplane'],
   allow: ['dataplane'],
+  allowRead: ['dataplane'],
   detachOnStop: ['dataplane'],
   pinPath: ['all', 'dataplane'],
   maxRoutes: ['dataplane'],
@@ -102,6 +104,7 @@ export function daemonCommand(): Command {
     .option('--dataplane-socket <path>', 'role dataplane: where controllers connect', DEFAULT_DATAPLANE_SOCKET)
     .option('--dataplane-listen <address:port>', 'role dataplane: also TCP, for controllers with certificates')
     .option('--allow <name...>', 'role dataplane: names in certificates of controllers that may drive, with "*"')
+    .option('--allow-read <name...>', 'role dataplane: names in certificates of clients that may only read')
     .option('--tls-ca <file>', 'TCP between the roles: authorities of the other end, PEM')
     .option('--tls-cert <file>', 'TCP between the roles: certificate of this end, PEM')
     .option('--tls-key <file>', 'TCP between the roles: its key, PEM')

@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import type { NetworkSettings } from './api/network';
 import type { Arguments } from './arguments';
+import type { Role, RoleRule } from './config/api-settings';
 import { parseListen } from './config/listen';
 import { XmcastError } from './errors';
 import type { DataplaneAddress } from './remote/open-client';
@@ -22,21 +23,26 @@ export function dataplaneAddress({ dataplane: target, tlsCa, tlsCert, tlsKey, tl
 }
 
 /** Role dataplane. undefined: only the unix socket. Throws XM_USAGE. */
-export function dataplaneNetwork({ dataplaneListen, tlsCa, tlsCert, tlsKey, allow }: Arguments): NetworkSettings | undefined {
+export function dataplaneNetwork({ dataplaneListen, tlsCa, tlsCert, tlsKey, allow = [], allowRead = [] }: Arguments): NetworkSettings | undefined {
   if (dataplaneListen === undefined) return undefined;
   const address = parseListen(dataplaneListen);
   if (address === undefined || address === 'off') {
     throw new XmcastError('XM_USAGE', `listen for controllers on ${dataplaneListen}: no address and port`, { hint: 'For example 10.0.0.1:9471 or [::1]:9471.' });
   }
-  if (tlsCa === undefined || tlsCert === undefined || tlsKey === undefined || allow === undefined) {
+  if (tlsCa === undefined || tlsCert === undefined || tlsKey === undefined || allow.length + allowRead.length === 0) {
     throw new XmcastError('XM_USAGE', `listen for controllers on ${dataplaneListen}: over TCP there are certificates at both ends`, {
-      hint: 'Give --tls-ca, --tls-cert, --tls-key, and with --allow the names of controllers that may drive.',
+      hint: 'Give --tls-ca, --tls-cert, --tls-key, and with --allow the names of controllers that may drive, with --allow-read those of clients that may read.',
     });
   }
   return {
     listen: [address],
     tls: { certificate: resolve(tlsCert), key: resolve(tlsKey), clientCa: resolve(tlsCa), crl: undefined },
-    roles: allow.map((match) => ({ match, role: 'admin' })),
+    // The first that matches decides: who may drive may read.
+    roles: [...rules(allow, 'admin'), ...rules(allowRead, 'viewer')],
     limits: LIMITS,
   };
+}
+
+function rules(names: readonly string[], role: Role): readonly RoleRule[] {
+  return names.map((match) => ({ match, role }));
 }

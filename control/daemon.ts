@@ -148,8 +148,8 @@ async function startAll(options: DaemonOptions, closers: Closer[]): Promise<Conf
     afterlife.isDetaching = true;
     options.onStopRequested();
   };
-  const { socketPath, socketGroup } = settings.api;
-  const api = await startApiServer({ socketPath, socketGroup, network: settings.api, state, config, static: staticEntries, detach, counters, events, control, log });
+  const { socketPath, socketGroup, limits } = settings.api;
+  const api = await startApiServer({ socketPath, socketGroup, limits, network: settings.api, state, config, static: staticEntries, detach, counters, events, control, log });
   closers.push(() => api.close());
   followers.open(api);
   await metrics.follow(settings.metrics);

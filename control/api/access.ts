@@ -3,6 +3,9 @@
  */
 import { ROLES, type Role, type RoleRule } from '../config/api-settings';
 
+/** The path of all methods that there are not, as rules and counters have it. */
+export const UNKNOWN_METHOD = '/unknown';
+
 /**
  * By path. A test holds it to the services there are; a method that is missing is for admins.
  * viewer: reads. operator: what the configuration leaves to operation. admin: decides what the router does.
@@ -23,6 +26,8 @@ export const METHOD_ROLES: Readonly<Record<string, Role>> = {
   '/xmcast.v1.StateService/ListEvents': 'viewer',
   '/xmcast.v1.StateService/WatchInterfaces': 'viewer',
   '/xmcast.v1.StateService/WatchMemberships': 'viewer',
+  '/xmcast.v1.StateService/WatchReports': 'viewer',
+  '/xmcast.v1.StateService/WatchNeighbors': 'viewer',
   '/xmcast.v1.StateService/WatchRoutes': 'viewer',
   '/xmcast.v1.StateService/WatchFlows': 'viewer',
   '/xmcast.v1.StateService/WatchEvents': 'viewer',
@@ -31,6 +36,7 @@ export const METHOD_ROLES: Readonly<Record<string, Role>> = {
   '/xmcast.v1.StaticEntryService/UpdateStaticEntries': 'operator',
   '/xmcast.v1.StaticEntryService/RenewStaticLease': 'operator',
   '/xmcast.v1.SystemService/GetStatus': 'viewer',
+  '/xmcast.v1.SystemService/WatchStatus': 'viewer',
   '/xmcast.v1.SystemService/GetCapabilities': 'viewer',
   '/xmcast.v1.SystemService/Trace': 'viewer',
   '/xmcast.v1.SystemService/ResetCounters': 'operator',
@@ -50,6 +56,8 @@ export const METHOD_ROLES: Readonly<Record<string, Role>> = {
 };
 
 export function neededRole(path: string): Role {
+  // Whoever may ask anything is told that there is no such method.
+  if (path === UNKNOWN_METHOD) return 'viewer';
   return Object.hasOwn(METHOD_ROLES, path) ? (METHOD_ROLES[path] ?? 'admin') : 'admin';
 }
 

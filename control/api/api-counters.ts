@@ -42,7 +42,7 @@ export class ApiCounters {
   certificate: CertificateState | undefined;
   failedCertificateReads = 0;
 
-  /** Only methods that are registered get here: their names are ours. */
+  /** `method`: of those that are registered, or the one for all others. */
   countRequest(method: string, code: status): void {
     const byCode = this.#requests.get(method) ?? new Map<number, number>();
     this.#requests.set(method, byCode.set(code, (byCode.get(code) ?? 0) + 1));

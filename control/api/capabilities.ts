@@ -7,11 +7,10 @@ import { MAX_INTERFACES } from '../config/ranges';
 
 import { MODE } from './messages';
 import { MAX_PAGE_SIZE } from './paging';
-import { MAX_CONCURRENT_STREAMS, MAX_CONNECTIONS, MAX_RECEIVE_BYTES } from './server-limits';
+import type { ServerLimits } from './server-limits';
 import type { StateSource } from './state-source';
 import type { SystemControl } from './system-control';
 import { toWire } from './u64';
-import { MAX_WATCHERS } from './watch-usage';
 
 /** What a client may want to know before it asks for it. Words stay what they mean. */
 export const FEATURES = [
@@ -19,7 +18,7 @@ export const FEATURES = [
   'reset-counters', 'log-level',
 ] as const;
 
-export function capabilitiesMessage(state: StateSource, control: SystemControl): xmcast.v1.GetCapabilitiesResponse.$Properties {
+export function capabilitiesMessage(state: StateSource, control: SystemControl, api: ServerLimits): xmcast.v1.GetCapabilitiesResponse.$Properties {
   const { release, features } = control.kernel();
   const status = state.status();
   return {
@@ -34,11 +33,11 @@ export function capabilitiesMessage(state: StateSource, control: SystemControl):
       replication_groups: status.replicationGroups.limit,
       memberships: status.membershipBudget.limit,
       interfaces: MAX_INTERFACES,
-      connections: MAX_CONNECTIONS,
-      streams: MAX_CONCURRENT_STREAMS,
-      watchers: MAX_WATCHERS,
+      connections: api.unixConnections,
+      streams: api.streamsPerConnection,
+      watchers: api.watchers,
       page_size: MAX_PAGE_SIZE,
-      request_bytes: MAX_RECEIVE_BYTES,
+      request_bytes: api.requestBytes,
     }).map(([name, value]) => ({ name, value: toWire(BigInt(value)) })),
   };
 }

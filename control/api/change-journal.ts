@@ -80,7 +80,17 @@ export class ChangeJournal<Key> {
     this.#lines.push(line);
     if (this.#latest.size > this.#limit) this.#forgetHalf();
     else if (this.#lines.length > 2 * this.#latest.size + SPARE_LINES) this.#tidy();
-    if (this.#watchers.size > 0) this.#announcement ??= setTimeout(() => this.#announce(), GATHER_MS);
+    this.#planAnnouncement();
+  }
+
+  /** Everything may be different: whoever watches begins anew. */
+  recordAll(): void {
+    if (!this.isActive) return;
+    this.#sequence += 1;
+    this.#floor = this.#sequence;
+    this.#lines = [];
+    this.#latest.clear();
+    this.#planAnnouncement();
   }
 
   /** The next changes, of `limit` entries at most; undefined: some are not written down any more. */
@@ -119,6 +129,10 @@ export class ChangeJournal<Key> {
     this.#epoch = '';
     this.#lines = [];
     this.#latest.clear();
+  }
+
+  #planAnnouncement(): void {
+    if (this.#watchers.size > 0) this.#announcement ??= setTimeout(() => this.#announce(), GATHER_MS);
   }
 
   #announce(): void {

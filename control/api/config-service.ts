@@ -7,7 +7,7 @@ import { xmcast } from '#proto';
 
 import type { ConfigManager, ConfigView, TransactionResult } from '../config/config-manager';
 import type { Change } from '../config/effects';
-import { ConfigRefusal, type RefusalReason } from '../config/refusal';
+import { ConfigRefusal, type Refusal, type RefusalReason } from '../config/refusal';
 import { contentOf, type Content } from '../config/revision';
 import type { ListedRevision } from '../config/revision-list';
 import type { Problem } from '../config/settings';
@@ -104,9 +104,7 @@ const STATUS: Readonly<Record<RefusalReason, status>> = {
 /** Also of refusals that other services share with this one. */
 export function apiErrorOf(error: unknown): unknown {
   if (error instanceof ConfigRefusal) {
-    const { reason, metadata, problems } = error;
-    const violations = problems.map((problem) => ({ field: fieldOf(reason, problem), description: problem.message }));
-    return new ApiError(STATUS[reason], messageText(error), { reason, metadata, violations });
+    return refusalError(error, STATUS[error.reason], (problem) => fieldOf(error.reason, problem));
   }
   if (error instanceof XmcastError) {
     const isFull = ['ENOSPC', 'EDQUOT'].includes(errorCode(error.cause));
@@ -116,6 +114,13 @@ export function apiErrorOf(error: unknown): unknown {
   return error;
 }
 
+/** Each problem is a violation of the field that it is about. */
+export function refusalError(refusal: Refusal<string>, code: status, field: (problem: Problem) => string): ApiError {
+  const { reason, metadata, problems } = refusal;
+  const violations = problems.map((problem) => ({ field: field(problem), description: problem.message }));
+  return new ApiError(code, messageText(refusal), { reason, metadata, violations });
+}
+
 /** Problems of a file have a place there, those of a request a field. */
 function fieldOf(reason: RefusalReason, { path, line, column }: Problem): string {
   if (reason !== 'FILE_INVALID') return `config.${path}`;
@@ -123,7 +128,7 @@ function fieldOf(reason: RefusalReason, { path, line, column }: Problem): string
 }
 
 /** What fits into a header. */
-export function messageText({ message }: Error): string {
+function messageText({ message }: Error): string {
   return headerText(message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...` : message);
 }
 

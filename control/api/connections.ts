@@ -9,6 +9,7 @@ import { errorCode } from '../errors';
 
 import { admission, type AdmissionOptions, type Caller } from './admission';
 import type { ListenerKind } from './api-counters';
+import { answerUnknownMethods } from './unknown-methods';
 
 /** How long closing waits for calls under way; streams of watchers never end by themselves. */
 export const CLOSE_GRACE_MS = 1000;
@@ -41,6 +42,7 @@ export class Connections {
   constructor(server: Server, options: AdmissionOptions) {
     this.#server = server;
     this.#options = options;
+    answerUnknownMethods(server);
   }
 
   count(kind: ListenerKind, callerName?: string): number {

@@ -42,11 +42,22 @@ type StreamName<Service> = {
   [Name in MethodName<Service>]: Service[Name] extends { readonly responseStream: true } ? Name : never;
 }[MethodName<Service>];
 
+/** An answer that its handler has made into bytes itself, where that is too much for one go. */
+export class SerializedResponse {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+}
+
+type Answer<Response> = ResponseShape<Response> | SerializedResponse;
+
 /** What a server implements, one function for each method that answers once. */
 export type ServiceHandlers<Service> = {
   readonly [Name in Exclude<MethodName<Service>, StreamName<Service>>]: (
     request: RequestOf<Service[Name]>,
-  ) => ResponseShape<ResponseOf<Service[Name]>> | Promise<ResponseShape<ResponseOf<Service[Name]>>>;
+  ) => Answer<ResponseOf<Service[Name]>> | Promise<Answer<ResponseOf<Service[Name]>>>;
 };
 
 /** Where the answers of a stream go. */
@@ -96,7 +107,7 @@ function defineMethod(method: GeneratedMethod, messages: object, keepUnknown: bo
     responseStream: method.responseStream ?? false,
     requestSerialize: serialize(request),
     requestDeserialize: (bytes) => request.decode(keepUnknown ? keepingReader(bytes) : bytes),
-    responseSerialize: serialize(response),
+    responseSerialize: (answer) => (answer instanceof SerializedResponse ? answer.bytes : serialize(response)(answer)),
     responseDeserialize: (bytes) => response.decode(bytes),
   };
 }

@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import type { TLSSocket } from 'node:tls';
 
-import type { ApiSettings, Role } from '../config/api-settings';
+import type { ApiLimits, ApiSettings, Role } from '../config/api-settings';
 import { errorText } from '../errors';
 import type { Log } from '../log';
 
@@ -18,7 +18,9 @@ import type { TlsMaterial } from './tls-material';
 import { TlsRotation } from './tls-rotation';
 import { TokenBucket } from './token-bucket';
 
-export type NetworkSettings = Pick<ApiSettings, 'listen' | 'tls' | 'roles' | 'limits'>;
+export interface NetworkSettings extends Pick<ApiSettings, 'listen' | 'tls' | 'roles'> {
+  readonly limits: Pick<ApiLimits, 'connections' | 'connectionsPerClient' | 'requestsPerSecond'>;
+}
 
 export interface NetworkOptions {
   readonly connections: Connections;

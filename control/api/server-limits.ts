@@ -1,10 +1,7 @@
 /**
- * What one client, and all of them together, may ask of the API's server.
+ * What all clients of the API's server may ask of it, on whatever listener; clients on TCP have limits of their own besides, so that they
+ * cannot lock out who sits at the machine.
  */
+import type { ApiLimits } from '../config/api-settings';
 
-/** As large as a configuration file may be. */
-export const MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
-/** Of one connection. */
-export const MAX_CONCURRENT_STREAMS = 100;
-/** Of the unix socket; those on TCP have limits of their own, so that they cannot lock out who sits at the machine. */
-export const MAX_CONNECTIONS = 64;
+export type ServerLimits = Pick<ApiLimits, 'unixConnections' | 'watchers' | 'streamsPerConnection' | 'requestBytes'>;

@@ -5,6 +5,7 @@
 import { Server, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { performance } from 'node:perf_hooks';
 
+import { DEFAULT_API_LIMITS } from '../config/api-settings';
 import { EventLog } from '../events';
 import { systemClock } from '../kernel/clock';
 import type { Log } from '../log';
@@ -17,14 +18,15 @@ import { configServiceHandlers, type ConfigControl } from './config-service';
 import { Network, type NetworkSettings } from './network';
 import { addReflection } from './reflection';
 import { Refusals } from './refusals';
-import { MAX_CONCURRENT_STREAMS, MAX_CONNECTIONS, MAX_RECEIVE_BYTES } from './server-limits';
+import type { ServerLimits } from './server-limits';
 import { configServiceDefinition, stateServiceDefinition, systemServiceDefinition } from './services';
 import { stateServiceHandlers } from './state-service';
 import type { StateSource } from './state-source';
+import { statusWatchHandlers } from './status-watch';
 import { servedStaticEntryService, staticEntryServiceHandlers, type StaticControl } from './static-entry-service';
 import { Streams } from './streams';
 import type { SystemControl } from './system-control';
-import { systemControlHandlers, systemServiceHandlers } from './system-service';
+import { statusReader, systemControlHandlers, systemServiceHandlers } from './system-service';
 import { TokenBucket } from './token-bucket';
 import { unaryHandlers } from './unary';
 import { socketGroupId } from './unix-group';
@@ -43,6 +45,8 @@ export interface ApiServerOptions {
   readonly socketGroup?: string | undefined;
   /** Default: no TCP. */
   readonly network?: NetworkSettings;
+  /** Default: those of a configuration that has none. */
+  readonly limits?: ServerLimits;
   readonly state: StateSource;
   /** Without it there is no ConfigService. */
   readonly config?: ConfigControl;
@@ -68,8 +72,11 @@ export interface ApiServer {
    * looks at the state at once.
    */
   setServing(allowed: boolean): void;
-  /** Other listeners on TCP, certificates, roles and limits. Rejects with XmcastError: then everything is as before. */
-  follow(network: NetworkSettings): Promise<void>;
+  /**
+   * Other listeners on TCP, certificates, roles and limits, but for those that hold from a start on. Rejects with XmcastError: then
+   * everything is as before.
+   */
+  follow(settings: NetworkSettings & { readonly limits: ServerLimits }): Promise<void>;
   /** Idempotent. Calls under way get a second to finish; the socket is gone at once. */
   close(): Promise<void>;
 }
@@ -77,12 +84,14 @@ export interface ApiServer {
 /** Rejects with XmcastError when a socket cannot be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { state, config, log, counters = new ApiCounters() } = options;
+  let limits: ServerLimits = options.limits ?? DEFAULT_API_LIMITS;
   let stopping = false;
+  state.watchUsage.limit = limits.watchers;
   const refusals = new Refusals(counters, log, () => performance.now());
   const health = new Health(() => state.status().ready);
   const conditions = (): string[] => [...(config?.conditions() ?? []), ...network.conditions()];
   const streams = new Streams(options);
-  const server = createGrpcServer(options, { health, streams, conditions, isStopping: () => stopping });
+  const server = createGrpcServer(options, { health, streams, conditions, limits: () => limits, isStopping: () => stopping });
   const connections = new Connections(server, { counters, refusals, log });
   const network = new Network({ connections, counters, refusals, log });
   let unix: UnixListener | undefined;
@@ -96,7 +105,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
   try {
     unix = await listenUnix(options.socketPath, {
-      maxConnections: MAX_CONNECTIONS,
+      maxConnections: limits.unixConnections,
       groupId: socketGroupId(options.socketGroup),
       onConnection: (socket) => connections.adopt(socket, { kind: 'unix', caller: unixCaller(), notAfterMs: undefined }),
       onError: (error) => log.warn({ err: error, socketPath: options.socketPath }, 'API socket cannot accept a connection'),
@@ -111,7 +120,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     socketPath: options.socketPath,
     setServing: (allowed) => health.setServing(allowed),
-    follow: (settings) => network.follow(settings),
+    follow: async (settings) => {
+      await network.follow(settings);
+      const { unixConnections, watchers } = settings.limits;
+      limits = { ...limits, unixConnections, watchers };
+      state.watchUsage.limit = watchers;
+      unix?.setMaxConnections(unixConnections);
+    },
     close: () => (closed ??= stop()),
   };
 }
@@ -128,14 +143,15 @@ interface Serving {
   readonly health: Health;
   readonly streams: Streams;
   readonly conditions: () => readonly string[];
+  readonly limits: () => ServerLimits;
   readonly isStopping: () => boolean;
 }
 
-function createGrpcServer(options: ApiServerOptions, { health, streams, conditions, isStopping }: Serving): Server {
+function createGrpcServer(options: ApiServerOptions, { health, streams, conditions, limits, isStopping }: Serving): Server {
   const { state, config, static: staticEntries, control, detach, log, events = new EventLog({ log, clock: systemClock }) } = options;
   const server = new Server({
-    'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
-    'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
+    'grpc.max_receive_message_length': limits().requestBytes,
+    'grpc.max_concurrent_streams': limits().streamsPerConnection,
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     'grpc.max_connection_idle_ms': IDLE_TIMEOUT_MS,
@@ -146,9 +162,11 @@ function createGrpcServer(options: ApiServerOptions, { health, streams, conditio
     ...once(stateServiceHandlers(state, events)),
     ...streams.handlers(watchHandlers(state, events)),
   });
+  const getStatus = statusReader(state, conditions);
   server.addService(systemServiceDefinition, {
-    ...once(systemServiceHandlers(state, conditions, detach)),
-    ...(control === undefined ? {} : once(systemControlHandlers(state, control))),
+    ...once(systemServiceHandlers(getStatus, detach)),
+    ...streams.handlers(statusWatchHandlers(getStatus, state.watchUsage)),
+    ...(control === undefined ? {} : once(systemControlHandlers(state, control, limits))),
   });
   if (config !== undefined) server.addService(configServiceDefinition, once(configServiceHandlers(config)));
   if (staticEntries !== undefined) server.addService(servedStaticEntryService, once(staticEntryServiceHandlers(staticEntries)));

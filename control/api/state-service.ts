@@ -1,22 +1,23 @@
 /**
- * StateService over a StateSource: filters, orders and pages what the router knows. Never changes anything.
+ * The lists of StateService over a StateSource: filters, orders and pages what the router knows. Never changes anything.
  */
 import type { xmcast } from '#proto';
 
 import type { EventLog } from '../events';
 
-import type { ServiceHandlers } from './define-service';
+import type { SerializedResponse, ServiceHandlers } from './define-service';
 import { eventFilter } from './event-filter';
 import { eventMessage } from './event-message';
 import { membershipMessage, membershipWeight } from './membership-message';
 import { flowMessage, interfaceMessage, neighborMessage, reportMessage, routeMessage } from './messages';
-import { type PageKey, pageOf } from './paging';
-import { groupRange, sourceRange } from './route-text';
+import { INTERFACE_AND_GROUP_ORDER, NEIGHBOR_ORDER, NUMBER_ORDER, ROUTE_ORDER } from './page-orders';
+import { answerWithPage } from './page-response';
+import { stateServiceDefinition as service } from './services';
 import { groupAndSource, interfaceAndGroup } from './state-filters';
-import type { FlowState, MembershipState, ReportState, RouteState, StateSource } from './state-source';
+import type { FlowState, ReportState, RouteState, StateSource } from './state-source';
 
 type Handlers = ServiceHandlers<xmcast.v1.StateService>;
-type Route = RouteState | FlowState;
+type Answer = Promise<SerializedResponse>;
 
 /** Names, counters and times of an entry beside its lists, in addresses. */
 export const ENTRY_WEIGHT = 8;
@@ -33,112 +34,79 @@ export function stateServiceHandlers(state: StateSource, events: EventLog): Hand
   };
 }
 
-function listInterfaces(
-  state: StateSource,
-  request: xmcast.v1.ListInterfacesRequest.$Properties,
-): xmcast.v1.ListInterfacesResponse.$Properties {
-  const name = request.name ?? '';
+interface Positioned {
+  readonly name: string;
+  readonly sequence: number;
+}
+
+function listInterfaces({ interfaceTable }: StateSource, request: xmcast.v1.ListInterfacesRequest.$Properties): Answer {
+  const only = request.name ?? '';
   // Order of configuration is what operators know; names are unique in it, so the position is a key.
-  const positioned = state.interfaces().map((entry, position) => ({ entry, position }));
-  const page = pageOf(
-    positioned.filter(({ entry }) => name === '' || entry.name === name),
-    request,
-    { query: ['interfaces', name], keyOf: ({ position }) => [position], weightOf: () => ENTRY_WEIGHT },
-  );
-  return { interfaces: page.items.map(({ entry }) => interfaceMessage(entry)), nextPageToken: page.nextPageToken };
+  const table = {
+    keys: () => Array.from(interfaceTable.keys(), (name, sequence) => ({ name, sequence })),
+    read: ({ name }: Positioned) => interfaceTable.read(name),
+  };
+  const query = ['interfaces', only];
+  const matches = ({ name }: Positioned): boolean => only === '' || name === only;
+  const options = { table, query, matches, order: NUMBER_ORDER, weightOf: () => ENTRY_WEIGHT };
+  return answerWithPage(service.listInterfaces, request, options, (entries) => ({ interfaces: entries.map(interfaceMessage) }));
 }
 
-function listMemberships(
-  state: StateSource,
-  request: xmcast.v1.ListMembershipsRequest.$Properties,
-): xmcast.v1.ListMembershipsResponse.$Properties {
+function listMemberships(state: StateSource, request: xmcast.v1.ListMembershipsRequest.$Properties): Answer {
   const { query, matches } = interfaceAndGroup(request);
-  const page = pageOf(state.memberships().filter(matches), request, {
+  const options = {
+    table: state.membershipTable,
     query: ['memberships', ...query],
-    keyOf: interfaceAndGroupKey,
+    matches,
+    order: INTERFACE_AND_GROUP_ORDER,
     weightOf: membershipWeight,
-  });
-  return { memberships: page.items.map(membershipMessage), nextPageToken: page.nextPageToken };
+  };
+  return answerWithPage(service.listMemberships, request, options, (entries) => ({ memberships: entries.map(membershipMessage) }));
 }
 
-function listReports(
-  state: StateSource,
-  request: xmcast.v1.ListReportsRequest.$Properties,
-): xmcast.v1.ListReportsResponse.$Properties {
+function listReports(state: StateSource, request: xmcast.v1.ListReportsRequest.$Properties): Answer {
   const { query, matches } = interfaceAndGroup(request);
-  const page = pageOf(state.reports().filter(matches), request, {
-    query: ['reports', ...query],
-    keyOf: interfaceAndGroupKey,
-    weightOf: ({ filter }) => ENTRY_WEIGHT + filter.sources.length,
-  });
-  return { reports: page.items.map(reportMessage), nextPageToken: page.nextPageToken };
+  const options = { table: state.reportTable, query: ['reports', ...query], matches, order: INTERFACE_AND_GROUP_ORDER, weightOf: reportWeight };
+  return answerWithPage(service.listReports, request, options, (entries) => ({ reports: entries.map(reportMessage) }));
 }
 
-function listRoutes(
-  state: StateSource,
-  request: xmcast.v1.ListRoutesRequest.$Properties,
-): xmcast.v1.ListRoutesResponse.$Properties {
+function listRoutes(state: StateSource, request: xmcast.v1.ListRoutesRequest.$Properties): Answer {
   const { query, matches } = groupAndSource(request);
-  const page = pageOf(state.routes().filter(matches), request, {
-    query: ['routes', ...query],
-    keyOf: routeKey,
-    weightOf: routeWeight,
-  });
-  return { routes: page.items.map(routeMessage), nextPageToken: page.nextPageToken };
+  const options = { table: state.routeTable, query: ['routes', ...query], matches, order: ROUTE_ORDER, weightOf: routeWeight };
+  return answerWithPage(service.listRoutes, request, options, (entries) => ({ routes: entries.map(routeMessage) }));
 }
 
-async function listFlows(
-  state: StateSource,
-  request: xmcast.v1.ListFlowsRequest.$Properties,
-): Promise<xmcast.v1.ListFlowsResponse.$Properties> {
+async function listFlows(state: StateSource, request: xmcast.v1.ListFlowsRequest.$Properties): Answer {
   const { query, matches } = groupAndSource(request);
   if (request.fresh === true) await state.refreshCounters();
-  const page = pageOf(state.flows().filter(matches), request, {
-    query: ['flows', ...query],
-    keyOf: routeKey,
-    weightOf: routeWeight,
-  });
-  return { flows: page.items.map(flowMessage), nextPageToken: page.nextPageToken };
+  const options = { table: state.flowTable, query: ['flows', ...query], matches, order: ROUTE_ORDER, weightOf: routeWeight };
+  return answerWithPage(service.listFlows, request, options, (entries) => ({ flows: entries.map(flowMessage) }));
 }
 
-function listNeighbors(
-  state: StateSource,
-  request: xmcast.v1.ListNeighborsRequest.$Properties,
-): xmcast.v1.ListNeighborsResponse.$Properties {
+function listNeighbors(state: StateSource, request: xmcast.v1.ListNeighborsRequest.$Properties): Answer {
   const name = request.interface ?? '';
-  const page = pageOf(
-    state.neighbors().filter((entry) => name === '' || entry.interface === name),
-    request,
-    { query: ['neighbors', name], keyOf: (entry) => [entry.interface, entry.address], weightOf: () => ENTRY_WEIGHT },
-  );
-  return { neighbors: page.items.map(neighborMessage), nextPageToken: page.nextPageToken };
+  const matches = (key: { readonly interface: string }): boolean => name === '' || key.interface === name;
+  const options = { table: state.neighborTable, query: ['neighbors', name], matches, order: NEIGHBOR_ORDER, weightOf: () => ENTRY_WEIGHT };
+  return answerWithPage(service.listNeighbors, request, options, (entries) => ({ neighbors: entries.map(neighborMessage) }));
 }
 
-function listEvents(events: EventLog, request: xmcast.v1.ListEventsRequest.$Properties): xmcast.v1.ListEventsResponse.$Properties {
+function listEvents(events: EventLog, request: xmcast.v1.ListEventsRequest.$Properties): Answer {
   const { query, matches } = eventFilter(request);
-  const page = pageOf([...events.after(0)].filter(matches), request, {
+  const kept = [...events.after(0)];
+  const options = {
+    table: { keys: () => kept, read: (event: (typeof kept)[number]) => event },
     query: ['events', events.epoch, ...query],
-    keyOf: ({ sequence }) => [sequence],
+    matches,
+    order: NUMBER_ORDER,
     weightOf: () => ENTRY_WEIGHT,
-  });
-  return { events: page.items.map(eventMessage), nextPageToken: page.nextPageToken };
+  };
+  return answerWithPage(service.listEvents, request, options, (entries) => ({ events: entries.map(eventMessage) }));
 }
 
-function interfaceAndGroupKey(entry: MembershipState | ReportState): PageKey {
-  return [entry.interface, entry.group];
-}
-
-/**
- * A range comes before what lies within it. What follows the two prefixes keeps keys distinct: a static route may be a range of one
- * group beside the (S,G) or (*,G) of the same addresses, and a route might one day be listed once per incoming interface.
- */
-function routeKey(entry: Route): PageKey {
-  const group = groupRange(entry);
-  const source = sourceRange(entry);
-  const isRange = entry.groupLength !== undefined || entry.sourceLength !== undefined;
-  return [group.address, group.length, source.address, source.length, isRange ? 0 : 1, entry.incomingInterface];
-}
-
-export function routeWeight(entry: Route): number {
+export function routeWeight(entry: RouteState | FlowState): number {
   return ENTRY_WEIGHT + entry.outgoingInterfaces.length;
+}
+
+export function reportWeight({ filter }: ReportState): number {
+  return ENTRY_WEIGHT + filter.sources.length;
 }

@@ -169,10 +169,6 @@ export interface StatusState {
 export interface StateSource extends WatchSource {
   status(): StatusState;
   interfaces(): readonly InterfaceState[];
-  memberships(): readonly MembershipState[];
-  reports(): readonly ReportState[];
-  neighbors(): readonly NeighborState[];
-  routes(): readonly RouteState[];
   flows(): readonly FlowState[];
   /**
    * Reads all counters from the maps now, off the event loop; what flows() and interfaces() then return is at least that fresh.

@@ -8,18 +8,18 @@ import { xmcast } from '#proto';
 
 import { ConfigRefusal } from '../config/refusal';
 import type { Ipv4Prefix } from '../protocol/packet/address';
-import { CONFIG_OWNER, entryMessage, type OwnedEntry } from '../static/entry';
-import { ownerOf } from '../static/entry-table';
+import { entryMessage, type OwnedEntry } from '../static/entry';
+import { extentOf, ownerOf } from '../static/entry-table';
 import { StaticRefusal, type StaticRefusalReason } from '../static/refusal';
 import type { OwnerView, StaticManager, UpdateResult } from '../static/static-manager';
 import { XmcastError } from '../errors';
 
-import { ApiError } from './api-error';
 import { ensureKnown } from './config-request';
-import { apiErrorOf as configErrorOf, messageText } from './config-service';
-import type { ServiceHandlers } from './define-service';
+import { apiErrorOf as configErrorOf, refusalError } from './config-service';
+import type { SerializedResponse, ServiceHandlers } from './define-service';
 import { addressFilter } from './filters';
-import { type PageKey, pageOf } from './paging';
+import { STATIC_ENTRY_ORDER } from './page-orders';
+import { answerWithPage } from './page-response';
 import { staticEntryServiceDefinition } from './services';
 import { decodeUpdate, readOwner, readUpdate } from './static-request';
 import { toWire } from './u64';
@@ -67,26 +67,27 @@ const STATUS: Readonly<Record<StaticRefusalReason, status>> = {
 
 function refuse(error: unknown): never {
   if (error instanceof ConfigRefusal || error instanceof XmcastError) throw configErrorOf(error);
-  if (!(error instanceof StaticRefusal)) throw error;
-  const { reason, metadata, problems } = error;
-  const violations = problems.map(({ path, message }) => ({ field: path, description: message }));
-  throw new ApiError(STATUS[reason], messageText(error), { reason, metadata, violations });
+  throw error instanceof StaticRefusal ? refusalError(error, STATUS[error.reason], ({ path }) => path) : error;
 }
 
-async function listEntries(
-  control: StaticControl,
-  request: xmcast.v1.ListStaticEntriesRequest.$Properties,
-): Promise<xmcast.v1.ListStaticEntriesResponse.$Properties> {
+async function listEntries(control: StaticControl, request: xmcast.v1.ListStaticEntriesRequest.$Properties): Promise<SerializedResponse> {
   const owner = request.owner ?? '';
   const group = addressFilter('group', request.group ?? '');
   const kind = request.kind ?? 0;
-  const page = pageOf(matching(await control.entries(), { owner, kind, overlaps: group.overlaps }), request, {
+  const entries = await control.entries();
+  const options = {
+    table: { keys: () => entries, read: (entry: OwnedEntry) => entry },
     query: ['static-entries', owner, group.canonical, String(kind)],
-    keyOf: pageKey,
-    weightOf: (entry) => ENTRY_WEIGHT + (entry.kind === 'route' ? entry.route.downstreams.length : entry.membership.sources.length),
+    matches: matcher({ owner, kind, overlaps: group.overlaps }),
+    order: STATIC_ENTRY_ORDER,
+    weightOf: (entry: OwnedEntry) => ENTRY_WEIGHT + extentOf(entry),
+  };
+  const message = (entry: OwnedEntry): xmcast.v1.OwnedStaticEntry.$Properties => ({
+    owner: ownerOf(entry),
+    entry: entryMessage(entry),
+    problem: control.hindranceOf(entry),
   });
-  const entries = page.items.map((entry) => ({ owner: ownerOf(entry), entry: entryMessage(entry), problem: control.hindranceOf(entry) }));
-  return { entries, nextPageToken: page.nextPageToken };
+  return answerWithPage(staticEntryServiceDefinition.listStaticEntries, request, options, (page) => ({ entries: page.map(message) }));
 }
 
 interface Filters {
@@ -95,26 +96,17 @@ interface Filters {
   readonly overlaps: (range: Ipv4Prefix) => boolean;
 }
 
-function* matching(entries: Iterable<OwnedEntry>, { owner, kind, overlaps }: Filters): Iterable<OwnedEntry> {
-  for (const entry of entries) {
-    if (owner !== '' && ownerOf(entry) !== owner) continue;
-    if (kind !== 0 && kind !== KIND[entry.kind]) continue;
-    if (overlaps(entry.kind === 'route' ? entry.route.group : { address: entry.membership.group, length: 32 })) yield entry;
-  }
+function matcher({ owner, kind, overlaps }: Filters): (entry: OwnedEntry) => boolean {
+  return (entry) =>
+    (owner === '' || ownerOf(entry) === owner) &&
+    (kind === 0 || kind === KIND[entry.kind]) &&
+    overlaps(entry.kind === 'route' ? entry.route.group : { address: entry.membership.group, length: 32 });
 }
 
 const KIND = {
   route: xmcast.v1.StaticEntryKind.STATIC_ENTRY_KIND_ROUTE,
   membership: xmcast.v1.StaticEntryKind.STATIC_ENTRY_KIND_MEMBERSHIP,
 } as const;
-
-/** The owner too: the configuration may have an entry for the same. */
-function pageKey(entry: OwnedEntry): PageKey {
-  const isConfigured = ownerOf(entry) === CONFIG_OWNER ? 0 : 1;
-  if (entry.kind === 'membership') return [1, entry.membership.interface, entry.membership.group, 0, 0, isConfigured];
-  const { group, source } = entry.route;
-  return [0, group.address, group.length, source?.address ?? 0, source?.length ?? 0, isConfigured];
-}
 
 function ownerMessage({ name, revision, programmedRevision, routes, memberships, leaseMs, leaseExpiresWallMs }: OwnerView): xmcast.v1.StaticOwner.$Properties {
   const lease = leaseMs === undefined ? {} : { lease: toWireTime(leaseMs) };

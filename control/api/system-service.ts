@@ -11,6 +11,7 @@ import { ApiError, invalidArgument } from './api-error';
 import { capabilitiesMessage } from './capabilities';
 import type { ServiceHandlers } from './define-service';
 import { statusMessage } from './messages';
+import type { ServerLimits } from './server-limits';
 import type { StateSource } from './state-source';
 import type { SystemControl } from './system-control';
 import { traceMessage, traceQuestion } from './trace-message';
@@ -22,16 +23,18 @@ const USUAL_LEVEL_MS = 600_000;
 const MIN_LEVEL_MS = 1_000;
 const MAX_LEVEL_MS = 86_400_000;
 
-export function systemServiceHandlers(
-  state: StateSource,
-  /** What others than the router have to say. */
-  conditions: () => readonly string[],
-  detach: (() => void) | undefined,
-): Pick<Handlers, 'getStatus' | 'detach'> {
-  const getStatus = (): xmcast.v1.GetStatusResponse.$Properties => {
+/** `conditions`: what others than the router have to say. */
+export function statusReader(state: StateSource, conditions: () => readonly string[]): () => xmcast.v1.GetStatusResponse.$Properties {
+  return () => {
     const now = state.status();
     return statusMessage({ ...now, conditions: [...now.conditions, ...conditions()] });
   };
+}
+
+export function systemServiceHandlers(
+  getStatus: () => xmcast.v1.GetStatusResponse.$Properties,
+  detach: (() => void) | undefined,
+): Pick<Handlers, 'getStatus' | 'detach'> {
   return {
     getStatus,
     detach: () => {
@@ -42,9 +45,14 @@ export function systemServiceHandlers(
   };
 }
 
-export function systemControlHandlers(state: StateSource, control: SystemControl): Omit<Handlers, 'getStatus' | 'detach'> {
+export function systemControlHandlers(
+  state: StateSource,
+  control: SystemControl,
+  /** As they are now. */
+  limits: () => ServerLimits,
+): Omit<Handlers, 'getStatus' | 'detach'> {
   return {
-    getCapabilities: () => capabilitiesMessage(state, control),
+    getCapabilities: () => capabilitiesMessage(state, control, limits()),
     resetCounters: async ({ flows, interfaces }) => {
       const both = flows !== true && interfaces !== true;
       const resetWallMs = await control.resetCounters({ flows: both || flows === true, interfaces: both || interfaces === true });

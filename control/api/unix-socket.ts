@@ -14,6 +14,8 @@ const MAX_PATH_BYTES = 107;
 const SOCKET_UMASK = 0o117;
 
 export interface UnixListener {
+  /** From now on; connections beyond it that there are live on. */
+  setMaxConnections(count: number): void;
   /** Stops accepting and removes the socket. Connections already made live on. */
   close(): void;
 }
@@ -45,7 +47,10 @@ export async function listenUnix(socketPath: string, options: UnixListenOptions)
     closeListener(server, socketPath, identity);
     throw listenError(socketPath, `give it to group ${options.groupId}`, error);
   }
-  return { close: () => closeListener(server, socketPath, identity) };
+  return {
+    setMaxConnections: (count) => (server.maxConnections = count),
+    close: () => closeListener(server, socketPath, identity),
+  };
 }
 
 function checkLength(socketPath: string): void {

@@ -1,33 +1,27 @@
 /**
  * The Watch calls of StateService: requests become sessions, their batches become messages. Decides nothing about what has changed.
  */
-import { status } from '@grpc/grpc-js';
-
 import type { google, xmcast } from '#proto';
 
 import { durationMs } from '../config/duration';
 import type { EventLog } from '../events';
 
-import { ApiError, invalidArgument } from './api-error';
+import { invalidArgument } from './api-error';
 import type { ResponseStream, StreamHandlers } from './define-service';
 import { eventFilter } from './event-filter';
 import { eventMessage } from './event-message';
 import { type EventStart, watchEvents } from './event-watch';
 import { membershipMessage, membershipWeight } from './membership-message';
-import { flowMessage, interfaceMessage, routeMessage } from './messages';
-import { readResumeToken, writeResumeToken } from './resume-token';
+import { flowMessage, interfaceMessage, neighborMessage, reportMessage, routeMessage } from './messages';
+import { readResumeToken } from './resume-token';
 import { groupText, type RouteRange, sourceText } from './route-text';
 import { groupAndSource, interfaceAndGroup } from './state-filters';
-import { ENTRY_WEIGHT, routeWeight } from './state-service';
+import { ENTRY_WEIGHT, reportWeight, routeWeight } from './state-service';
 import type { StateSource } from './state-source';
-import { StallError } from './streams';
-import { toWire } from './u64';
-import { type WatchBatch, WatchSession, type WatchOptions, type WatchPosition } from './watch-session';
-import { MAX_WATCHERS, type WatchTopic } from './watch-usage';
+import { counted, progressMessage, watch } from './watch-stream';
 import { formatIpv4 } from '../protocol/packet/address';
 
 type Handlers = StreamHandlers<xmcast.v1.StateService>;
-type Progress = xmcast.v1.WatchProgress.$Properties;
 
 const MIN_SAMPLE_MS = 100;
 const MAX_SAMPLE_MS = 3_600_000;
@@ -37,6 +31,8 @@ export function watchHandlers(state: StateSource, events: EventLog): Handlers {
   return {
     watchInterfaces: (request, stream) => watchInterfaces(state, request, stream),
     watchMemberships: (request, stream) => watchMemberships(state, request, stream),
+    watchReports: (request, stream) => watchReports(state, request, stream),
+    watchNeighbors: (request, stream) => watchNeighbors(state, request, stream),
     watchRoutes: (request, stream) => watchRoutes(state, request, stream),
     watchFlows: (request, stream) => watchFlows(state, request, stream),
     watchEvents: (request, stream) => watchEventStream(state, events, request, stream),
@@ -51,7 +47,7 @@ function watchInterfaces(
   const name = request.name ?? '';
   const everyMs = readSampleInterval(request.sampleInterval);
   const refresh = (): Promise<void> => state.refreshCounters();
-  return watch(state, stream, {
+  return watch(state.watchUsage, stream, {
     topic: 'interfaces',
     query: [name],
     resumeToken: request.resumeToken ?? '',
@@ -68,7 +64,7 @@ function watchMemberships(
   request: xmcast.v1.WatchMembershipsRequest.$Properties,
   stream: ResponseStream<xmcast.v1.WatchMembershipsResponse.$Properties>,
 ): Promise<void> {
-  return watch(state, stream, {
+  return watch(state.watchUsage, stream, {
     topic: 'memberships',
     ...interfaceAndGroup(request),
     resumeToken: request.resumeToken ?? '',
@@ -82,12 +78,52 @@ function watchMemberships(
   });
 }
 
+function watchReports(
+  state: StateSource,
+  request: xmcast.v1.WatchReportsRequest.$Properties,
+  stream: ResponseStream<xmcast.v1.WatchReportsResponse.$Properties>,
+): Promise<void> {
+  return watch(state.watchUsage, stream, {
+    topic: 'reports',
+    ...interfaceAndGroup(request),
+    resumeToken: request.resumeToken ?? '',
+    table: state.reportTable,
+    weightOf: reportWeight,
+    message: (progress, { entries, removed }) => ({
+      progress,
+      reports: entries.map(reportMessage),
+      removed: removed.map((key) => ({ interface: key.interface, group: formatIpv4(key.group) })),
+    }),
+  });
+}
+
+function watchNeighbors(
+  state: StateSource,
+  request: xmcast.v1.WatchNeighborsRequest.$Properties,
+  stream: ResponseStream<xmcast.v1.WatchNeighborsResponse.$Properties>,
+): Promise<void> {
+  const name = request.interface ?? '';
+  return watch(state.watchUsage, stream, {
+    topic: 'neighbors',
+    query: [name],
+    matches: (key) => name === '' || key.interface === name,
+    resumeToken: request.resumeToken ?? '',
+    table: state.neighborTable,
+    weightOf: () => ENTRY_WEIGHT,
+    message: (progress, { entries, removed }) => ({
+      progress,
+      neighbors: entries.map(neighborMessage),
+      removed: removed.map((key) => ({ interface: key.interface, address: formatIpv4(key.address) })),
+    }),
+  });
+}
+
 function watchRoutes(
   state: StateSource,
   request: xmcast.v1.WatchRoutesRequest.$Properties,
   stream: ResponseStream<xmcast.v1.WatchRoutesResponse.$Properties>,
 ): Promise<void> {
-  return watch(state, stream, {
+  return watch(state.watchUsage, stream, {
     topic: 'routes',
     ...groupAndSource(request),
     resumeToken: request.resumeToken ?? '',
@@ -104,7 +140,7 @@ function watchFlows(
 ): Promise<void> {
   const everyMs = readSampleInterval(request.sampleInterval) || USUAL_SAMPLE_MS;
   const all = request.suppressUnchanged !== true;
-  return watch(state, stream, {
+  return watch(state.watchUsage, stream, {
     topic: 'flows',
     ...groupAndSource(request),
     resumeToken: undefined,
@@ -113,31 +149,6 @@ function watchFlows(
     sampling: { everyMs, all, promptly: false, refresh: () => state.refreshCounters() },
     message: (progress, { entries, removed }) => ({ progress, flows: entries.map(flowMessage), removed: removed.map(routeKeyMessage) }),
   });
-}
-
-interface Watch<Key, State, Message> extends Omit<WatchOptions<Key, State>, 'send' | 'signal'> {
-  readonly topic: WatchTopic;
-  readonly query: readonly string[];
-  /** undefined: this call has none. */
-  readonly resumeToken: string | undefined;
-  readonly message: (progress: Progress, batch: WatchBatch<Key, State>) => Message;
-}
-
-async function watch<Key, State, Message>(
-  state: StateSource,
-  stream: ResponseStream<Message>,
-  options: Watch<Key, State, Message>,
-): Promise<void> {
-  const { topic, resumeToken, message } = options;
-  const query = [topic, ...options.query];
-  const from = readResumeToken(resumeToken ?? '', query);
-  const send = (batch: WatchBatch<Key, State>): Promise<void> => {
-    if (batch.coalesced > 0) state.watchUsage.coalesced(topic, batch.coalesced);
-    const position = resumeToken === undefined ? undefined : batch.position;
-    return stream.send(message(progressMessage({ ...batch, position }, query), batch));
-  };
-  const session = new WatchSession({ ...options, send, signal: stream.signal });
-  await counted(state, topic, () => session.run(from));
 }
 
 async function watchEventStream(
@@ -151,7 +162,7 @@ async function watchEventStream(
   const after = readResumeToken(request.resumeToken ?? '', query);
   const newest = request.onlyNew === true ? 0 : request.backlog || Infinity;
   const start: EventStart = after === undefined ? { newest } : { after };
-  await counted(state, 'events', () =>
+  await counted(state.watchUsage, 'events', () =>
     watchEvents(start, {
       events,
       matches: filter.matches,
@@ -162,33 +173,6 @@ async function watchEventStream(
       },
     }),
   );
-}
-
-/** Within the limit of watchers. */
-async function counted({ watchUsage }: StateSource, topic: WatchTopic, run: () => Promise<void>): Promise<void> {
-  if (!watchUsage.enter(topic)) {
-    throw new ApiError(status.RESOURCE_EXHAUSTED, `${MAX_WATCHERS} streams are watched already; end one, or list instead`);
-  }
-  try {
-    await run();
-  } catch (error) {
-    if (error instanceof StallError) watchUsage.stalled(topic);
-    throw error;
-  } finally {
-    watchUsage.leave(topic);
-  }
-}
-
-interface Told {
-  readonly reset: boolean;
-  readonly synced: boolean;
-  readonly position: WatchPosition | undefined;
-  readonly coalesced: number;
-}
-
-function progressMessage({ reset, synced, position, coalesced }: Told, query: readonly string[]): Progress {
-  const resumeToken = position === undefined ? '' : writeResumeToken(position, query);
-  return { reset, synced, resumeToken, coalescedCount: toWire(BigInt(coalesced)) };
 }
 
 function routeKeyMessage(key: RouteRange): xmcast.v1.RouteKey.$Properties {

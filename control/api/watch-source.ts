@@ -5,12 +5,19 @@
 import type { RouteKey } from '../mrib/route';
 import type { Ipv4 } from '../protocol/packet/address';
 import type { ChangeJournal } from './change-journal';
-import type { FlowState, InterfaceState, MembershipState, RouteState } from './state-source';
+import type { FlowState, InterfaceState, MembershipState, NeighborState, ReportState, RouteState } from './state-source';
 import type { WatchUsage } from './watch-usage';
 
 export interface MembershipKey {
   readonly interface: string;
   readonly group: Ipv4;
+}
+
+export type ReportKey = MembershipKey;
+
+export interface NeighborKey {
+  readonly interface: string;
+  readonly address: Ipv4;
 }
 
 /** One table. */
@@ -26,6 +33,8 @@ export interface WatchSource {
   readonly watchUsage: WatchUsage;
   readonly interfaceTable: WatchTable<string, InterfaceState>;
   readonly membershipTable: WatchTable<MembershipKey, MembershipState>;
+  readonly reportTable: WatchTable<ReportKey, ReportState>;
+  readonly neighborTable: WatchTable<NeighborKey, NeighborState>;
   readonly routeTable: WatchTable<RouteKey, RouteState>;
   readonly flowTable: WatchTable<RouteKey, FlowState>;
 }

@@ -1,12 +1,10 @@
 /**
  * How many watch, what they were spared and who was given up, for metrics. Owns the limit of watchers.
  */
+import { DEFAULT_API_LIMITS } from '../config/api-settings';
 
-export const WATCH_TOPICS = ['interfaces', 'memberships', 'routes', 'flows', 'events'] as const;
+export const WATCH_TOPICS = ['interfaces', 'memberships', 'reports', 'neighbors', 'routes', 'flows', 'events', 'status'] as const;
 export type WatchTopic = (typeof WATCH_TOPICS)[number];
-
-/** Of all topics together. */
-export const MAX_WATCHERS = 64;
 
 export interface TopicUsage {
   readonly topic: WatchTopic;
@@ -18,12 +16,14 @@ export interface TopicUsage {
 }
 
 export class WatchUsage {
+  /** Of all topics together. When it becomes less, those that watch go on. */
+  limit = DEFAULT_API_LIMITS.watchers;
   readonly #topics = new Map(WATCH_TOPICS.map((topic) => [topic, { subscribers: 0, coalesced: 0n, stalled: 0n }]));
   #watchers = 0;
 
   /** False: there are too many. */
   enter(topic: WatchTopic): boolean {
-    if (this.#watchers >= MAX_WATCHERS) return false;
+    if (this.#watchers >= this.limit) return false;
     this.#watchers += 1;
     this.#of(topic).subscribers += 1;
     return true;

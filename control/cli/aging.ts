@@ -8,10 +8,16 @@ import { fromWireTime, toWireTime } from '../api/wire-time';
 
 type Route = xmcast.v1.Route.$Properties;
 type Membership = xmcast.v1.Membership.$Properties;
+type Neighbor = xmcast.v1.Neighbor.$Properties;
 type Duration = google.protobuf.Duration.$Properties | null | undefined;
 
 export function agedRoute(route: Route, byMs: number): Route {
   return { ...route, age: longer(route.age, byMs) };
+}
+
+export function agedNeighbor(neighbor: Neighbor, byMs: number): Neighbor {
+  const { age, lastHeardAge, expiresIn } = neighbor;
+  return { ...neighbor, age: longer(age, byMs), lastHeardAge: longer(lastHeardAge, byMs), expiresIn: longer(expiresIn, -byMs) };
 }
 
 export function agedMembership(entry: Membership, byMs: number): Membership {

@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander';
 import type { ApiClient } from '../api/client';
 
 import { withExamples } from './examples';
-import { flowsLive, interfacesLive, type MakeLive, membershipsLive, routesLive } from './live-views';
+import { flowsLive, interfacesLive, type MakeLive, membershipsLive, neighborsLive, reportsLive, routesLive, statusLive } from './live-views';
 import { parseAddress, parseBoolean } from './options';
 import { FLOW_ORDERS, MEMBERSHIP_ORDERS, REPORT_ORDERS, ROUTE_ORDERS, type SortFields } from './sort';
 import {
@@ -40,7 +40,7 @@ export function addViews(add: AddView): void {
 
 function addRouterViews(add: AddView): void {
   withExamples(
-    add('status', 'the daemon as a whole', (client) => statusView(client, Date.now)),
+    add('status', 'the daemon as a whole', (client) => statusView(client, Date.now), statusLive),
     ['xmcastctl status', 'whether it forwards, and what needs attention'],
     ['xmcastctl status -o json | jq -e .ready', 'exit status 0 when ready'],
   );
@@ -53,7 +53,7 @@ function addRouterViews(add: AddView): void {
     ['xmcastctl interfaces -i eth1 -w', 'one link, live'],
   );
   withExamples(
-    add<Filters>('neighbors', 'other multicast routers heard on each link', neighborsView).option(...INTERFACE),
+    add<Filters>('neighbors', 'other multicast routers heard on each link', neighborsView, neighborsLive).option(...INTERFACE),
     ['xmcastctl neighbors', 'who else asks, and how long ago'],
   );
 }
@@ -71,7 +71,7 @@ function addMembershipViews(add: AddView): void {
     ['xmcastctl memberships --sort hosts', 'the most wanted groups first'],
   );
   withExamples(
-    add<ListOptions>('reports', 'what is asked for at each upstream', reportsView)
+    add<ListOptions>('reports', 'what is asked for at each upstream', reportsView, reportsLive)
       .option(...GROUP)
       .option(...INTERFACE)
       .addOption(sortOption(REPORT_ORDERS)),

@@ -14,6 +14,7 @@ import type { Problem } from '../config/settings';
 import { CliFailure, EXIT } from './failure';
 import type { CliIo } from './run';
 import { printable } from './table';
+import { unreadableText } from './unreadable';
 
 export interface ConfigText {
   /** As it is named in problems. */
@@ -27,7 +28,7 @@ export async function readConfigText(file: string, io: CliIo): Promise<ConfigTex
   try {
     return { name, text: new TextDecoder('utf-8', { fatal: true }).decode(await readBounded(input)) };
   } catch (error) {
-    throw new CliFailure(EXIT.usage, `read ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliFailure(EXIT.usage, unreadableText(name, error));
   }
 }
 

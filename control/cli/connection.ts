@@ -4,10 +4,11 @@
 import { readFileSync } from 'node:fs';
 
 import { ApiClient, type ClientTls } from '../api/client';
-import { errorCode, errorText } from '../errors';
+import { errorText } from '../errors';
 
 import { type CallContext, CliFailure, EXIT } from './failure';
 import { type GlobalOptions, readTarget, type Target } from './options';
+import { unreadableText } from './unreadable';
 
 export interface Connection {
   readonly client: ApiClient;
@@ -48,6 +49,6 @@ function readPem(file: string, option: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new CliFailure(EXIT.usage, `${option}: read ${file}: ${errorCode(error) || errorText(error)}`);
+    throw new CliFailure(EXIT.usage, `${option}: ${unreadableText(file, error)}`);
   }
 }

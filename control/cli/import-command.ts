@@ -16,6 +16,7 @@ import { CliFailure, EXIT, type ExitStatus } from './failure';
 import type { OutputFormat } from './output';
 import { messageToJson } from './proto-json';
 import type { CliIo } from './run';
+import { unreadableText } from './unreadable';
 
 export function addImportCommand(program: Command, io: CliIo, finish: (status: ExitStatus) => void): void {
   program
@@ -70,7 +71,7 @@ async function readFile(file: string): Promise<Buffer> {
     return await readBounded(handle.createReadStream(), file);
   } catch (error) {
     if (error instanceof CliFailure) throw error;
-    throw new CliFailure(EXIT.error, `read ${file}: ${String(error).replace(/^Error: /, '')}`);
+    throw new CliFailure(EXIT.error, unreadableText(file, error));
   }
 }
 

@@ -6,10 +6,10 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import type { xmcast } from '#proto';
 
 import type { ApiClient } from '../api/client';
-import { stateServiceDefinition } from '../api/services';
+import { stateServiceDefinition, systemServiceDefinition } from '../api/services';
 import { toWireTime } from '../api/wire-time';
 
-import { agedMembership, agedRoute } from './aging';
+import { agedMembership, agedNeighbor, agedRoute } from './aging';
 import { LiveList, type LiveListOptions, type WatchMessage } from './live-list';
 import {
   type Filters,
@@ -19,7 +19,10 @@ import {
   type ListOptions,
   type MembershipOptions,
   membershipsOf,
+  neighborsOf,
+  reportsOf,
   routesOf,
+  statusOf,
   type View,
 } from './views';
 
@@ -61,9 +64,40 @@ export const membershipsLive: MakeLive<MembershipOptions> = (client, options) =>
   live(client, {
     method: stateServiceDefinition.watchMemberships,
     request: { interface: options.interface ?? '', group: options.group ?? '' },
-    messageOf: ({ progress, memberships, removed }) => ({ progress, items: memberships, removed: removed.map(membershipKey) }),
-    list: { keyOf: membershipKey, aged: agedMembership, nowMs },
+    messageOf: ({ progress, memberships, removed }) => ({ progress, items: memberships, removed: removed.map(interfaceAndGroup) }),
+    list: { keyOf: interfaceAndGroup, aged: agedMembership, nowMs },
     viewOf: (items: xmcast.v1.Membership.$Properties[]) => membershipsOf(items, options),
+    isSampled: false,
+  });
+
+export const reportsLive: MakeLive<ListOptions> = (client, options) =>
+  live(client, {
+    method: stateServiceDefinition.watchReports,
+    request: { interface: options.interface ?? '', group: options.group ?? '' },
+    messageOf: ({ progress, reports, removed }) => ({ progress, items: reports, removed: removed.map(interfaceAndGroup) }),
+    list: { keyOf: interfaceAndGroup, nowMs },
+    viewOf: (items: xmcast.v1.Report.$Properties[]) => reportsOf(items, options),
+    isSampled: false,
+  });
+
+export const neighborsLive: MakeLive<Filters> = (client, options) =>
+  live(client, {
+    method: stateServiceDefinition.watchNeighbors,
+    request: { interface: options.interface ?? '' },
+    messageOf: ({ progress, neighbors, removed }) => ({ progress, items: neighbors, removed: removed.map(neighborKey) }),
+    list: { keyOf: neighborKey, aged: agedNeighbor, nowMs },
+    viewOf: (items: xmcast.v1.Neighbor.$Properties[]) => neighborsOf(items, options),
+    isSampled: false,
+  });
+
+/** A list of one: what is left out when nothing has changed is what was there before. */
+export const statusLive: MakeLive<object> = (client) =>
+  live(client, {
+    method: systemServiceDefinition.watchStatus,
+    request: {},
+    messageOf: ({ progress, status }) => ({ progress, items: status === null || status === undefined ? [] : [status], removed: [] }),
+    list: { keyOf: () => '', nowMs },
+    viewOf: ([status]: xmcast.v1.GetStatusResponse.$Properties[]) => statusOf(status ?? {}, Date.now),
     isSampled: false,
   });
 
@@ -112,8 +146,12 @@ export function routeKey({ source, group }: { readonly source?: string | null; r
   return `${source ?? ''} ${group ?? ''}`;
 }
 
-function membershipKey(entry: { readonly interface?: string | null; readonly group?: string | null }): string {
+function interfaceAndGroup(entry: { readonly interface?: string | null; readonly group?: string | null }): string {
   return `${entry.interface ?? ''} ${entry.group ?? ''}`;
+}
+
+function neighborKey(entry: { readonly interface?: string | null; readonly address?: string | null }): string {
+  return `${entry.interface ?? ''} ${entry.address ?? ''}`;
 }
 
 function nowMs(): number {

@@ -13,6 +13,7 @@ import { expiresInMs } from './format-memberships';
 type Flow = xmcast.v1.Flow.$Properties;
 type Route = xmcast.v1.Route.$Properties;
 type Membership = xmcast.v1.Membership.$Properties;
+type Neighbor = xmcast.v1.Neighbor.$Properties;
 type Report = xmcast.v1.Report.$Properties;
 
 type KeyOf<Item> = (item: Item) => number | bigint | string;
@@ -61,6 +62,11 @@ export const REPORT_ORDERS: SortFields<Report> = {
   interface: ascending((entry) => entry.interface ?? ''),
   group: ascending((entry) => addressKey(entry.group)),
   sources: descending((entry) => entry.sources?.length ?? 0),
+};
+
+export const NEIGHBOR_ORDERS: SortFields<Neighbor> = {
+  interface: ascending((entry) => entry.interface ?? ''),
+  address: ascending((entry) => addressKey(entry.address)),
 };
 
 /** `by`: a word of `fields`; undefined, or another word, leaves the order as it is. */

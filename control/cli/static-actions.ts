@@ -1,7 +1,7 @@
 /**
  * What the static commands do: the calls they make, and what they print. Each resolves with the exit status.
  */
-import type { ServiceError } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 
 import { xmcast } from '#proto';
 
@@ -25,8 +25,6 @@ type Key = xmcast.v1.StaticEntryKey.$Properties;
 type Update = xmcast.v1.UpdateStaticEntriesRequest.$Properties;
 
 const PAGE_SIZE = 5000;
-/** What the daemon takes, less what frames a message. */
-const MAX_REQUEST_BYTES = 4 * 1024 * 1024 - 64;
 
 export interface StaticListOptions {
   readonly owner?: string;
@@ -89,7 +87,9 @@ export async function addStaticAction(tools: ConfigTools, group: string, options
 
 export async function deleteStaticAction(tools: ConfigTools, group: string, { member, ...options }: StaticEntryOptions): Promise<ExitStatus> {
   const key: Key = member === undefined ? { route: { group, source: options.source ?? '' } } : { membership: { interface: member, group } };
-  return show(tools, options, { deletes: [key] });
+  const { removed } = await update(tools, options, { deletes: [key] });
+  if (removed > 0) return EXIT.ok;
+  throw new CliFailure(EXIT.notFound, `"${options.owner}" has no such entry; xmcastctl static list has all of them`);
 }
 
 /** The file is all that the owner has, unless it is told to keep the rest. */
@@ -126,7 +126,12 @@ function entryFrom(group: string, { source, from, to, ttlThreshold, member }: St
 }
 
 /** Of the update; a refused route is told, and is no failure: it is tried again by itself. */
-async function show({ client, io, style }: ConfigTools, options: StaticUpdateOptions, changes: Update): Promise<ExitStatus> {
+async function show(tools: ConfigTools, options: StaticUpdateOptions, changes: Update): Promise<ExitStatus> {
+  await update(tools, options, changes);
+  return EXIT.ok;
+}
+
+async function update({ client, io, style }: ConfigTools, options: StaticUpdateOptions, changes: Update): Promise<xmcast.v1.UpdateStaticEntriesResponse> {
   const { owner, lease, dryRun = false, requestId = '', revision } = options;
   const request = xmcast.v1.UpdateStaticEntriesRequest.create({
     owner,
@@ -136,15 +141,21 @@ async function show({ client, io, style }: ConfigTools, options: StaticUpdateOpt
     ...(revision === undefined ? {} : { expectedRevision: revision }),
     ...changes,
   });
-  const bytes = xmcast.v1.UpdateStaticEntriesRequest.encode(request).finish().length;
-  if (bytes > MAX_REQUEST_BYTES) {
-    throw new CliFailure(EXIT.usage, `${bytes} bytes of entries; one update has ${MAX_REQUEST_BYTES} at most: give parts of them to owners of their own, or with --keep`);
-  }
-  const updated = await client.call(staticEntryServiceDefinition.updateStaticEntries, request);
+  const updated = await client.call(staticEntryServiceDefinition.updateStaticEntries, request).catch((error: unknown) => {
+    if (!isTooLarge(error)) throw error;
+    const bytes = xmcast.v1.UpdateStaticEntriesRequest.encode(request).finish().length;
+    throw new CliFailure(EXIT.usage, `${bytes} bytes of entries are more than xmcastd takes at once (api.limits.request_bytes): give parts of them to owners of their own, or with --keep`);
+  });
   const json = messageToJson('xmcast.v1.UpdateStaticEntriesResponse', updated);
   const view = { table: () => formatUpdated(owner, updated, dryRun), items: () => [json], json: () => json };
   io.stdout.write(renderView(view, style));
-  return EXIT.ok;
+  return updated;
+}
+
+/** grpc-js says it in words only. */
+function isTooLarge(error: unknown): boolean {
+  const { code, details } = error as Partial<ServiceError>;
+  return code === status.RESOURCE_EXHAUSTED && /message larger than max/.test(details ?? '');
 }
 
 function violationsOf(error: unknown): readonly { readonly field: string; readonly description: string }[] {

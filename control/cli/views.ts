@@ -15,7 +15,7 @@ import { formatReports } from './format-reports';
 import { formatRoutes } from './format-routes';
 import { formatStatus } from './format-status';
 import { messageToJson } from './proto-json';
-import { FLOW_ORDERS, MEMBERSHIP_ORDERS, REPORT_ORDERS, ROUTE_ORDERS, sorted, sortedBy } from './sort';
+import { FLOW_ORDERS, MEMBERSHIP_ORDERS, NEIGHBOR_ORDERS, REPORT_ORDERS, ROUTE_ORDERS, sorted, sortedBy } from './sort';
 import type { TableStyle } from './table';
 
 export interface Filters {
@@ -49,7 +49,10 @@ export interface View {
 }
 
 export async function statusView(client: ApiClient, nowMs: () => number): Promise<View> {
-  const status = await client.getStatus();
+  return statusOf(await client.getStatus(), nowMs);
+}
+
+export function statusOf(status: xmcast.v1.GetStatusResponse.$Properties, nowMs: () => number): View {
   const json = (): object => messageToJson('xmcast.v1.GetStatusResponse', status);
   return { table: () => formatStatus(status, nowMs()), json, items: () => [json()] };
 }
@@ -81,9 +84,13 @@ export function membershipsOf(listed: readonly xmcast.v1.Membership.$Properties[
   return listView({ noun: 'memberships', typeName: 'xmcast.v1.Membership', items, filters, table });
 }
 
-export async function reportsView(client: ApiClient, { sort, ...filters }: ListOptions): Promise<View> {
-  const { group = '', interface: name = '' } = filters;
-  const items = sorted(await client.listReports({ group, interface: name }), REPORT_ORDERS, sort);
+export async function reportsView(client: ApiClient, options: ListOptions): Promise<View> {
+  const { group = '', interface: name = '' } = options;
+  return reportsOf(await client.listReports({ group, interface: name }), options);
+}
+
+export function reportsOf(listed: readonly xmcast.v1.Report.$Properties[], { sort, ...filters }: ListOptions): View {
+  const items = sorted(sortedBy(listed, REPORT_ORDERS, ['interface', 'group']), REPORT_ORDERS, sort);
   const table = (style: TableStyle): string => formatReports(items, style);
   return listView({ noun: 'reports', typeName: 'xmcast.v1.Report', items, filters, table });
 }
@@ -112,7 +119,11 @@ export function flowsOf(listed: readonly xmcast.v1.Flow.$Properties[], { fresh: 
 }
 
 export async function neighborsView(client: ApiClient, filters: Filters): Promise<View> {
-  const items = await client.listNeighbors({ interface: filters.interface ?? '' });
+  return neighborsOf(await client.listNeighbors({ interface: filters.interface ?? '' }), filters);
+}
+
+export function neighborsOf(listed: readonly xmcast.v1.Neighbor.$Properties[], filters: Filters): View {
+  const items = sortedBy(listed, NEIGHBOR_ORDERS, ['interface', 'address']);
   const table = (style: TableStyle): string => formatNeighbors(items, style);
   return listView({ noun: 'neighbors', typeName: 'xmcast.v1.Neighbor', items, filters, table });
 }

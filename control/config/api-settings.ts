@@ -27,6 +27,11 @@ export interface ApiLimits {
   readonly connections: number;
   readonly connectionsPerClient: number;
   readonly requestsPerSecond: number;
+  readonly unixConnections: number;
+  /** Of all clients together. */
+  readonly watchers: number;
+  readonly streamsPerConnection: number;
+  readonly requestBytes: number;
 }
 
 export interface ApiSettings {
@@ -40,23 +45,38 @@ export interface ApiSettings {
   readonly limits: ApiLimits;
 }
 
-const DEFAULTS = {
-  socketPath: '/run/xmcast/control.sock',
-  limits: { connections: 64, connectionsPerClient: 16, requestsPerSecond: 1000 },
-} as const;
+const DEFAULT_SOCKET_PATH = '/run/xmcast/control.sock';
+export const DEFAULT_API_LIMITS: ApiLimits = {
+  connections: 64,
+  connectionsPerClient: 16,
+  requestsPerSecond: 1000,
+  unixConnections: 64,
+  watchers: 64,
+  streamsPerConnection: 100,
+  // As large as a configuration file may be.
+  requestBytes: 4 * 1024 * 1024,
+};
 
 export function apiSettings(api: xmcast.v1.ApiConfig.$Properties): ApiSettings {
   return {
-    socketPath: api.socket ?? DEFAULTS.socketPath,
+    socketPath: api.socket ?? DEFAULT_SOCKET_PATH,
     socketGroup: api.socketGroup ?? undefined,
     listen: (api.listen ?? []).map(validListen),
     tls: tlsFiles(api.tls ?? {}),
     roles: (api.roles ?? []).map(({ match, role }) => ({ match: match ?? '', role: validRole(role ?? '') })),
-    limits: {
-      connections: api.limits?.connections ?? DEFAULTS.limits.connections,
-      connectionsPerClient: api.limits?.connectionsPerClient ?? DEFAULTS.limits.connectionsPerClient,
-      requestsPerSecond: api.limits?.requestsPerSecond ?? DEFAULTS.limits.requestsPerSecond,
-    },
+    limits: apiLimits(api.limits ?? {}),
+  };
+}
+
+function apiLimits(limits: xmcast.v1.ApiLimitsConfig.$Properties): ApiLimits {
+  return {
+    connections: limits.connections ?? DEFAULT_API_LIMITS.connections,
+    connectionsPerClient: limits.connectionsPerClient ?? DEFAULT_API_LIMITS.connectionsPerClient,
+    requestsPerSecond: limits.requestsPerSecond ?? DEFAULT_API_LIMITS.requestsPerSecond,
+    unixConnections: limits.unixConnections ?? DEFAULT_API_LIMITS.unixConnections,
+    watchers: limits.watchers ?? DEFAULT_API_LIMITS.watchers,
+    streamsPerConnection: limits.streamsPerConnection ?? DEFAULT_API_LIMITS.streamsPerConnection,
+    requestBytes: limits.requestBytes ?? DEFAULT_API_LIMITS.requestBytes,
   };
 }
 

@@ -67,6 +67,8 @@ const RULES: Readonly<Record<string, Rules>> = {
   api: { changed: 'live' },
   'api.socket': { changed: 'restart' },
   'api.socket_group': { changed: 'restart' },
+  'api.limits.streams_per_connection': { changed: 'restart' },
+  'api.limits.request_bytes': { changed: 'restart' },
   metrics: { changed: 'live' },
   log_level: { changed: 'live' },
   static_routes: { changed: OF_ENTRY },

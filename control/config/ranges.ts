@@ -86,6 +86,10 @@ export const API_LIMITS_RANGES = {
   connections: count(1, 4096),
   connectionsPerClient: count(1, 4096),
   requestsPerSecond: count(1, 1_000_000),
+  unixConnections: count(1, 4096),
+  watchers: count(1, 4096),
+  streamsPerConnection: count(1, 10_000),
+  requestBytes: count(65_536, 16_777_216),
 };
 
 export const DATAPLANE_RANGES = { counterInterval: duration(100, 60_000), holdTime: duration(0, 86_400_000), verifyInterval: duration(1_000, 60_000) };

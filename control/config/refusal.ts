@@ -21,21 +21,25 @@ export const REFUSALS = [
 ] as const;
 export type RefusalReason = (typeof REFUSALS)[number];
 
-export class ConfigRefusal extends Error {
-  readonly reason: RefusalReason;
+/** Why any request was not carried out, in words and for programs. */
+export abstract class Refusal<Reason extends string> extends Error {
+  readonly reason: Reason;
   /** Figures of the message for programs, e.g. both etags. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly problems: readonly Problem[];
 
   constructor(
-    reason: RefusalReason,
+    reason: Reason,
     message: string,
     more: { readonly metadata?: Readonly<Record<string, string>>; readonly problems?: readonly Problem[]; readonly cause?: unknown } = {},
   ) {
     super(message, { cause: more.cause });
-    this.name = 'ConfigRefusal';
     this.reason = reason;
     this.metadata = more.metadata ?? {};
     this.problems = more.problems ?? [];
   }
+}
+
+export class ConfigRefusal extends Refusal<RefusalReason> {
+  override readonly name = 'ConfigRefusal';
 }

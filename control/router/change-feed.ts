@@ -3,7 +3,7 @@
  * no state but what tells whether an interface looks different.
  */
 import { ChangeJournal } from '../api/change-journal';
-import type { MembershipKey } from '../api/watch-source';
+import type { MembershipKey, NeighborKey, ReportKey } from '../api/watch-source';
 import { WatchUsage } from '../api/watch-usage';
 import { nameOf, type RouteChange, type RouteKey } from '../mrib/route';
 import type { IgmpMessage } from '../protocol/igmp/message';
@@ -15,6 +15,8 @@ export class ChangeFeed {
   readonly usage = new WatchUsage();
   readonly interfaces = new ChangeJournal<string>();
   readonly memberships = new ChangeJournal<MembershipKey>();
+  readonly reports = new ChangeJournal<ReportKey>();
+  readonly neighbors = new ChangeJournal<NeighborKey>();
   readonly routes = new ChangeJournal<RouteKey>();
   readonly flows = new ChangeJournal<RouteKey>();
   /** What each interface last looked like, by name. */
@@ -41,6 +43,16 @@ export class ChangeFeed {
     if (!this.memberships.isActive || message.kind === 'query') return;
     if (message.kind !== 'report-v3') return this.membershipChanged(port, message.group);
     for (const { group } of message.records) this.membershipChanged(port, group);
+  }
+
+  /** Something else is asked for at an upstream; group undefined: in all that is. */
+  reportChanged(port: Port, group: Ipv4 | undefined): void {
+    if (group === undefined) this.reports.recordAll();
+    else if (this.reports.isActive) this.reports.record(`${port.vport} ${group}`, { interface: port.name, group });
+  }
+
+  neighborChanged(key: NeighborKey): void {
+    if (this.neighbors.isActive) this.neighbors.record(`${key.interface} ${key.address}`, key);
   }
 
   /** Written to the data plane, or refused by it. */

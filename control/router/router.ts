@@ -52,9 +52,9 @@ export class Router {
   readonly verification: Verification;
   readonly ssm: SsmMapper;
   readonly path: RouterReversePath;
-  readonly neighbors = new Neighbors();
   /** For those who watch. */
   readonly feed = new ChangeFeed();
+  readonly neighbors = new Neighbors((key) => this.feed.neighborChanged(key));
   readonly static: StaticEntries;
   readonly takeover: Takeover;
   /** Groups of all interfaces. */
@@ -93,7 +93,7 @@ export class Router {
       random: options.random ?? Math.random,
       budget: this.budget,
       ssmMapping: this.ssm,
-      onEffects: (port: Port, effects: readonly PortEffect[]) => this.#carryOut(port, effects),
+      onEffects: (port: Port, effects: readonly PortEffect[]) => effects.forEach((effect) => this.#carryOut(port, effect)),
       onChanged: () => this.#reversePathChanged(),
     };
     this.#ports = new PortSet((vport, entry) => new Port(vport, entry, deps), { numbers: numbersOf(dataplane.takenOver), keyOf: (entry) => this.#places.nameOf(entry) });
@@ -250,8 +250,8 @@ export class Router {
     const sender = packet.source === 0 ? undefined : this.path.ownerOf(packet.source);
     if (sender !== undefined && sender !== port) this.loops.ownMessage(sender.name, port.name, this.#nowMs());
     const { source, message } = packet;
-    if (message.kind === 'query' && sender === undefined) this.neighbors.queryHeard(port, source, message, this.#nowMs());
     port.receive(packet);
+    if (message.kind === 'query' && sender === undefined) this.neighbors.queryHeard(port, source, message, this.#nowMs());
     this.feed.reported(port, message);
   }
 
@@ -296,11 +296,7 @@ export class Router {
     this.#planHousekeeping(nowMs);
   }
 
-  #carryOut(port: Port, effects: readonly PortEffect[]): void {
-    for (const effect of effects) this.#carryOutOne(port, effect);
-  }
-
-  #carryOutOne(port: Port, effect: PortEffect): void {
+  #carryOut(port: Port, effect: PortEffect): void {
     const { dataplane, log } = this.#options;
     switch (effect.kind) {
       case 'send':
@@ -310,6 +306,8 @@ export class Router {
         this.#collect(this.takeover.membershipChanged(effect.group));
         this.feed.membershipChanged(port, effect.group);
         return this.#reports.groupChanged(effect.group);
+      case 'wanted':
+        return this.feed.reportChanged(port, effect.group);
       case 'querier':
         this.#thinkOver();
         return this.feed.interfacesTouched(this.ports);
@@ -369,6 +367,7 @@ export class Router {
     const nowMs = this.#nowMs();
     this.feed.flowsRead();
     this.feed.interfacesTouched(this.ports);
+    this.neighbors.expire(this.ports, nowMs);
     this.#policers.countersRead(this.ports, { current, previous }, nowMs);
     this.#collect(this.mrib.expireSources(nowMs));
     this.#writeRoutes();

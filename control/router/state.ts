@@ -4,7 +4,7 @@
 import type { Dataplane, DataplaneLink, RouteCounters, VportCounters } from '../dataplane/api';
 import { PUNT_CLASSES, skippedCopies } from '../dataplane/api';
 import type { FlowState, InterfaceState, MembershipState, NeighborState, ReportState, RouteState, StateSource, StatusState, TakeoverState } from '../api/state-source';
-import type { MembershipKey, WatchTable } from '../api/watch-source';
+import type { MembershipKey, NeighborKey, ReportKey, WatchTable } from '../api/watch-source';
 import type { WatchUsage } from '../api/watch-usage';
 import type { Clock } from '../kernel/clock';
 import { nameOf } from '../mrib/route';
@@ -35,11 +35,15 @@ export class RouterState implements StateSource {
   readonly watchUsage: WatchUsage;
   readonly interfaceTable: WatchTable<string, InterfaceState>;
   readonly membershipTable: WatchTable<MembershipKey, MembershipState>;
+  readonly reportTable: WatchTable<ReportKey, ReportState>;
+  readonly neighborTable: WatchTable<NeighborKey, NeighborState>;
   readonly routeTable: WatchTable<RouteKey, RouteState>;
   readonly flowTable: WatchTable<RouteKey, FlowState>;
   readonly #options: RouterStateOptions;
   readonly #base: CounterBase;
   readonly #startedAtMs: number;
+  /** For as long as these are the ports. */
+  #named: { readonly ports: readonly Port[]; readonly byName: ReadonlyMap<string, Port> } = { ports: [], byName: new Map() };
 
   constructor(options: RouterStateOptions) {
     this.#options = options;
@@ -50,6 +54,8 @@ export class RouterState implements StateSource {
     this.watchUsage = feed.usage;
     this.interfaceTable = { journal: feed.interfaces, keys: () => router.ports.map(({ name }) => name), read: (name) => this.#interfaceOf(name) };
     this.membershipTable = { journal: feed.memberships, keys: () => this.#membershipKeys(), read: (key) => this.#membershipOf(key) };
+    this.reportTable = { journal: feed.reports, keys: () => this.#reportKeys(), read: (key) => this.#reportOf(key) };
+    this.neighborTable = { journal: feed.neighbors, keys: () => router.neighbors.keys(router.ports), read: (key) => this.#neighborOf(key) };
     this.routeTable = { journal: feed.routes, keys: () => mrib.wantedRoutes(), read: (key) => mapped(mrib.routeOf(key), (route) => this.#route(route)) };
     this.flowTable = { journal: feed.flows, keys: () => mrib.wantedRoutes(), read: (key) => mapped(mrib.routeOf(key), (route) => this.#flow(route)) };
   }
@@ -77,26 +83,6 @@ export class RouterState implements StateSource {
 
   interfaces(): readonly InterfaceState[] {
     return this.#options.router.ports.map((port) => this.#interface(port));
-  }
-
-  memberships(): readonly MembershipState[] {
-    const nowMs = this.#options.clock.nowMs();
-    return this.#options.router.ports.flatMap((port) =>
-      (port.igmp?.memberships(nowMs) ?? []).map((membership) => ({ ...membership, interface: port.name })),
-    );
-  }
-
-  reports(): readonly ReportState[] {
-    return this.#options.router.ports.flatMap((port) => [...(port.host?.wanted() ?? [])].map(({ group, filter }) => ({ interface: port.name, group, filter })));
-  }
-
-  neighbors(): readonly NeighborState[] {
-    const { router, clock } = this.#options;
-    return router.neighbors.snapshot(router.ports, clock.nowMs());
-  }
-
-  routes(): readonly RouteState[] {
-    return Array.from(this.#options.router.mrib.wantedRoutes(), (route) => this.#route(route));
   }
 
   flows(): readonly FlowState[] {
@@ -168,8 +154,23 @@ export class RouterState implements StateSource {
     for (const port of this.#options.router.ports) for (const group of port.igmp?.groups() ?? []) yield { interface: port.name, group };
   }
 
+  *#reportKeys(): Iterable<ReportKey> {
+    for (const port of this.#options.router.ports) for (const { group } of port.host?.wanted() ?? []) yield { interface: port.name, group };
+  }
+
+  #reportOf({ interface: name, group }: ReportKey): ReportState | undefined {
+    return mapped(this.#portOf(name)?.host?.wantedOf(group), (filter) => ({ interface: name, group, filter }));
+  }
+
+  #neighborOf({ interface: name, address }: NeighborKey): NeighborState | undefined {
+    const { router, clock } = this.#options;
+    return mapped(this.#portOf(name), (port) => router.neighbors.read(port, address, clock.nowMs()));
+  }
+
   #portOf(name: string): Port | undefined {
-    return this.#options.router.ports.find((port) => port.name === name);
+    const { ports } = this.#options.router;
+    if (this.#named.ports !== ports) this.#named = { ports, byName: new Map(ports.map((port) => [port.name, port])) };
+    return this.#named.byName.get(name);
   }
 
   #interfacesOf(route: WantedRoute): { readonly incomingInterface: string; readonly outgoingInterfaces: readonly string[] } {

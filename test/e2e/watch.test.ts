@@ -9,15 +9,18 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { stateServiceDefinition, systemServiceDefinition } from '../../control/api/services';
 import { fromWire } from '../../control/api/u64';
 import { xmcast } from '#proto';
+import { buildIgmpFrame } from '../../control/protocol/igmp/encode';
+import { parseIpv4 } from '../../control/protocol/packet/address';
 import type { Daemon } from '../lab/daemon';
 import { eventually } from '../lab/eventually';
 import { inRepository } from '../lab/repository';
-import { createStar, SOURCE, type Star } from '../lab/star';
+import { createStar, hostAddress, SOURCE, type Star } from '../lab/star';
 
 jest.setTimeout(120_000);
 
 const G = '239.1.1.1';
-const { watchEvents, watchFlows, watchMemberships, watchRoutes } = stateServiceDefinition;
+const { watchEvents, watchFlows, watchMemberships, watchNeighbors, watchReports, watchRoutes } = stateServiceDefinition;
+const { watchStatus } = systemServiceDefinition;
 
 let star: Star;
 let daemon: Daemon;
@@ -69,6 +72,30 @@ test('hosts join and leave, a stream comes: told as it happens', async () => {
   for (const { stop } of [memberships, routes, flows]) stop();
   expect(await Promise.all([memberships.ended, routes.ended, flows.ended])).toEqual([undefined, undefined, undefined]);
 });
+
+test('another router asks, the upstream is asked for what hosts want, and the status counts it: told as it happens', async () => {
+  const [neighbors, reports, state] = [watch(watchNeighbors), watch(watchReports), watch(watchStatus)];
+  await eventually(() => [neighbors, reports, state].every(({ messages }) => messages.length > 0), { what: 'all begin' });
+  expect(state.messages[0]).toMatchObject({ progress: { reset: true, synced: true }, status: { interfacesConfigured: 3, memberships: 0 } });
+  const { namespace, interfaceName } = host(0);
+  await (await star.lab.injector(namespace, interfaceName)).send(generalQuery(hostAddress(0)));
+  await eventually(() => neighbors.messages.some((one) => one.neighbors.some(({ interface: name, address }) => name === 'lan1' && address === hostAddress(0))), { what: 'the other router is told' });
+  const receiver = await star.lab.receiver(host(1), { joins: [G] });
+  await eventually(() => reports.messages.some((one) => one.reports.some((report) => report.interface === 'up0' && report.group === G)), { what: 'the report is told' });
+  await eventually(() => state.messages.at(-1)?.status?.memberships === 1, { what: 'the status has it' });
+  await receiver.stop();
+  await eventually(() => reports.messages.some(({ removed }) => removed.some(({ group }) => group === G)), { what: 'it is not asked for any more', timeoutMs: 20_000 });
+  await star.router.run(['ip', 'link', 'set', 'lan1', 'down']);
+  await eventually(() => neighbors.messages.some(({ removed }) => removed.some(({ address }) => address === hostAddress(0))), { what: 'the other router is gone with its link' });
+  await eventually(() => state.messages.at(-1)?.status?.interfacesForwarding === 2, { what: 'the status tells of the link' });
+});
+
+/** From a router beside ours, to all systems. */
+function generalQuery(source: string): Uint8Array {
+  const [from, destination] = [parseIpv4(source) ?? 0, parseIpv4('224.0.0.1') ?? 0];
+  const message = { kind: 'query', version: 3, group: 0, maxResponseTimeMs: 10_000, suppressRouterProcessing: false, querierRobustness: 2, querierQueryIntervalMs: 125_000, sources: [] } as const;
+  return buildIgmpFrame({ sourceMac: Uint8Array.of(2, 0, 0, 0, 0, 9), source: from, destination, message });
+}
 
 test('a watcher that was cut off goes on where it was', async () => {
   const first = watch(watchMemberships);

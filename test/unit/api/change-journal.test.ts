@@ -74,3 +74,16 @@ test('watchers are woken once for many changes', () => {
   expect(wake).toHaveBeenCalledTimes(1);
   jest.useRealTimers();
 });
+
+test('when everything may be different, whoever was there before is too late', () => {
+  const { journal } = watched();
+  record(journal, 'a');
+  const before = journal.sequence;
+  journal.recordAll();
+  expect(journal.after(before, 10)).toBeUndefined();
+  record(journal, 'b');
+  expect(journal.after(journal.sequence - 1, 10)?.keys).toEqual(['b']);
+  const unwatched = new ChangeJournal<string>();
+  unwatched.recordAll();
+  expect(unwatched.sequence).toBe(0);
+});

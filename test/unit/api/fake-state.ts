@@ -13,7 +13,7 @@ import type {
 } from '../../../control/api/state-source';
 import { ChangeJournal } from '../../../control/api/change-journal';
 import { groupText, sourceText } from '../../../control/api/route-text';
-import type { MembershipKey, WatchTable } from '../../../control/api/watch-source';
+import type { MembershipKey, NeighborKey, ReportKey, WatchTable } from '../../../control/api/watch-source';
 import { WatchUsage } from '../../../control/api/watch-usage';
 import type { RouteKey } from '../../../control/mrib/route';
 import type { IgmpHostSnapshot } from '../../../control/protocol/igmp/host/api';
@@ -58,6 +58,18 @@ export class FakeState implements StateSource {
     (key: MembershipKey) => `${key.interface} ${key.group}`,
     (state) => ({ interface: state.interface, group: state.group }),
   );
+  readonly reportTable: WatchTable<ReportKey, ReportState> = table(
+    () => this.reportStates,
+    (state) => `${state.interface} ${state.group}`,
+    (key: ReportKey) => `${key.interface} ${key.group}`,
+    (state) => ({ interface: state.interface, group: state.group }),
+  );
+  readonly neighborTable: WatchTable<NeighborKey, NeighborState> = table(
+    () => this.neighborStates,
+    (state) => `${state.interface} ${state.address}`,
+    (key: NeighborKey) => `${key.interface} ${key.address}`,
+    (state) => ({ interface: state.interface, address: state.address }),
+  );
   readonly routeTable: WatchTable<RouteKey, RouteState> = table(() => this.routeStates, routeText, routeText, routeKey);
   readonly flowTable: WatchTable<RouteKey, FlowState> = table(() => this.flowStates, routeText, routeText, routeKey);
   /** Replaced by tests that hold a refresh or let it fail. */
@@ -69,22 +81,6 @@ export class FakeState implements StateSource {
 
   interfaces(): readonly InterfaceState[] {
     return this.interfaceStates;
-  }
-
-  memberships(): readonly MembershipState[] {
-    return this.membershipStates;
-  }
-
-  reports(): readonly ReportState[] {
-    return this.reportStates;
-  }
-
-  neighbors(): readonly NeighborState[] {
-    return this.neighborStates;
-  }
-
-  routes(): readonly RouteState[] {
-    return this.routeStates;
   }
 
   flows(): readonly FlowState[] {
@@ -120,7 +116,8 @@ function table<Key, State>(
 type Ranged = Parameters<typeof groupText>[0];
 
 function routeText(route: Ranged): string {
-  return `${sourceText(route)} ${groupText(route)}`;
+  const isRange = route.groupLength !== undefined || route.sourceLength !== undefined;
+  return `${sourceText(route)} ${groupText(route)}${isRange ? ' range' : ''}`;
 }
 
 function routeKey({ source, group, sourceLength, groupLength }: Ranged): RouteKey {

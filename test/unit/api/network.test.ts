@@ -12,6 +12,7 @@ import type { NetworkSettings } from '../../../control/api/network';
 import { decodeRichError, DETAILS_TRAILER } from '../../../control/api/rich-error';
 import { type ApiServer, startApiServer } from '../../../control/api/server';
 import { configServiceDefinition, systemServiceDefinition } from '../../../control/api/services';
+import { type ApiLimits, DEFAULT_API_LIMITS } from '../../../control/config/api-settings';
 import { CertificateAuthority, type CertificateFiles } from '../../lab/certificates';
 import { eventually } from '../../lab/eventually';
 import { type Bench, start as startConfig } from '../config-transactions/bench';
@@ -58,7 +59,7 @@ function freePort(): Promise<number> {
   });
 }
 
-function settings(more: Partial<NetworkSettings> = {}): NetworkSettings {
+function settings({ limits, ...more }: Partial<NetworkSettings> = {}): NetworkSettings & { readonly limits: ApiLimits } {
   return {
     listen: [{ host: '127.0.0.1', port }],
     tls: { ...own, clientCa: authority.certificate, crl: undefined },
@@ -67,7 +68,7 @@ function settings(more: Partial<NetworkSettings> = {}): NetworkSettings {
       { match: '*.admin.example.net', role: 'admin' },
       { match: 'CN=watcher', role: 'viewer' },
     ],
-    limits: { connections: 8, connectionsPerClient: 4, requestsPerSecond: 1000 },
+    limits: { ...DEFAULT_API_LIMITS, connections: 8, connectionsPerClient: 4, ...limits },
     ...more,
   };
 }
@@ -132,6 +133,16 @@ describe('roles', () => {
     await start();
     const client = clientOf(authority.issue('client', certificate));
     expect([await statusOf(client, STATUS), await statusOf(client, CONFIRM), await statusOf(client, APPLY)]).toEqual([see, confirm, apply]);
+  });
+
+  test('methods that there are not: a viewer is told so, who has no role is not, and the rate holds for them too', async () => {
+    await start(settings({ limits: { connections: 8, connectionsPerClient: 4, requestsPerSecond: 5 } }));
+    const missing = { path: '/xmcast.v9.Other/Get' };
+    expect(await statusOf(clientOf(authority.issue('stranger')), missing)).toBe('PERMISSION_DENIED');
+    const watcher = clientOf(authority.issue('watcher'));
+    const seen = await Promise.all(Array.from({ length: 30 }, () => statusOf(watcher, missing)));
+    expect(new Set(seen)).toEqual(new Set(['UNIMPLEMENTED', 'RESOURCE_EXHAUSTED']));
+    expect(counters.requests().reduce((sum, { method, count }) => sum + (method === 'unknown' ? count : 0), 0)).toBe(31);
   });
 
   test('the refusal tells programs what was missing, is counted, and said in the log', async () => {

@@ -1,14 +1,19 @@
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Settings } from 'node:http2';
+import { createConnection } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
+import { ApiCounters } from '../../../control/api/api-counters';
 import { ApiClient } from '../../../control/api/client';
 import { type ApiServer, startApiServer } from '../../../control/api/server';
-import { stateServiceDefinition } from '../../../control/api/services';
+import { stateServiceDefinition, systemServiceDefinition } from '../../../control/api/services';
 import { fromWire } from '../../../control/api/u64';
 import { fromWireTime } from '../../../control/api/wire-time';
+import { DEFAULT_API_LIMITS } from '../../../control/config/api-settings';
+import { FakeControl } from './fake-control';
 import { FakeState, flowState, manyFlows } from './fake-state';
 import { RecordedLog } from './recorded-log';
 
@@ -17,13 +22,15 @@ let state: FakeState;
 let log: RecordedLog;
 let server: ApiServer;
 let client: ApiClient;
+let counters: ApiCounters;
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'xmcast-api-'));
   state = new FakeState();
   log = new RecordedLog();
   const socketPath = path.join(folder, 'control.sock');
-  server = await startApiServer({ socketPath, state, log });
+  counters = new ApiCounters();
+  server = await startApiServer({ socketPath, state, log, counters });
   client = new ApiClient({ target: `unix://${socketPath}`, timeoutMs: 5000 });
 });
 
@@ -52,6 +59,16 @@ function callRaw(method: string, request: Uint8Array): Promise<Buffer> {
       },
     );
   }).finally(() => raw.close());
+}
+
+/** What the server tells of itself to a client that connects. */
+function settingsOf(socketPath: string): Promise<Settings> {
+  const session = connect('http://localhost', { createConnection: () => createConnection(socketPath) });
+  return new Promise<Settings>((resolve, reject) => {
+    session.once('remoteSettings', resolve);
+    session.once('error', reject);
+    session.once('close', () => reject(new Error('closed')));
+  }).finally(() => session.destroy());
 }
 
 async function health(key: string): Promise<unknown> {
@@ -106,9 +123,10 @@ describe('refused calls', () => {
   test('a handler that throws gives INTERNAL, a log line, and a server that lives on', async () => {
     state.onRefresh = () => Promise.reject(new Error('EBADF on map flows'));
     await expect(client.listFlows({ fresh: true })).rejects.toMatchObject({ code: status.INTERNAL });
-    state.flows = () => {
+    const broken = (): never => {
       throw new Error('broken');
     };
+    Object.assign(state.flowTable, { keys: broken });
     await expect(client.listFlows({})).rejects.toMatchObject({ code: status.INTERNAL });
     expect(log.lines.map((line) => line.level)).toEqual(['error', 'error']);
     expect(JSON.stringify(await client.getStatus())).not.toContain('EBADF');
@@ -133,10 +151,34 @@ describe('refused calls', () => {
     });
   });
 
-  test('an unknown method is UNIMPLEMENTED', async () => {
-    await expect(callRaw('/xmcast.v1.StateService/DropFlows', Buffer.alloc(0))).rejects.toMatchObject({
-      code: status.UNIMPLEMENTED,
-    });
+  test('other limits: of requests and streams from the start, of connections also while it runs', async () => {
+    await server.close();
+    const limits = { ...DEFAULT_API_LIMITS, requestBytes: 65_536, streamsPerConnection: 1, unixConnections: 2 };
+    server = await startApiServer({ socketPath: server.socketPath, state, log, counters, limits, control: new FakeControl() });
+    await expect(client.listRoutes({ group: 'x'.repeat(65_537) })).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    const capabilities = await client.call(systemServiceDefinition.getCapabilities, {});
+    const shown = Object.fromEntries(capabilities.limits.map(({ name, value }) => [name, Number(fromWire(value))]));
+    expect(shown).toMatchObject({ request_bytes: 65_536, streams: 1, connections: 2, watchers: 64 });
+    expect(await settingsOf(server.socketPath)).toMatchObject({ maxConcurrentStreams: 1 });
+    const settings = { listen: [], tls: undefined, roles: [], limits: { ...limits, unixConnections: 1 } };
+    await server.follow(settings);
+    await expect(settingsOf(server.socketPath)).rejects.toBeDefined();
+    expect(counters.refused.get('connections')).toBe(1);
+    await server.follow({ ...settings, limits });
+    expect(await settingsOf(server.socketPath)).toMatchObject({ maxConcurrentStreams: 1 });
+  });
+
+  test('methods that there are not: UNIMPLEMENTED by name, counted as one, whatever they are called and sent', async () => {
+    const names = ['/xmcast.v1.StateService/DropFlows', '/a', '/', `/${'x'.repeat(4000)}/y`, '/constructor'];
+    for (const name of names) {
+      await expect(callRaw(name, Buffer.alloc(100, 7))).rejects.toMatchObject({
+        code: status.UNIMPLEMENTED,
+        details: expect.stringContaining(`no method ${name.slice(1, 100)}`),
+      });
+    }
+    expect(counters.requests()).toEqual([{ method: 'unknown', code: 'UNIMPLEMENTED', count: names.length }]);
+    await client.getStatus();
+    expect(counters.requests()).toContainEqual({ method: 'xmcast.v1.SystemService/GetStatus', code: 'OK', count: 1 });
   });
 });
 

@@ -78,7 +78,7 @@ describe('StateService', () => {
   test('an upstream tells how it reports; nobody heard leaves querier and ages absent', async () => {
     state.interfaceStates = [
       upstreamState({ version: 2, olderVersionMs: 399_500 }, { alternativeSubnets: [{ address: ip('10.9.0.0'), length: 16 }] }),
-      upstreamState({ querier: 0, lastQueryMs: undefined }),
+      upstreamState({ querier: 0, lastQueryMs: undefined }, { name: 'eth9' }),
       interfaceState({ forwardsToHosts: false }),
     ];
     const [heard, silent, downstream] = await client.listInterfaces({});

@@ -8,12 +8,13 @@ import path from 'node:path';
 
 import { ApiClient } from '../../../control/api/client';
 import { type ApiServer, startApiServer } from '../../../control/api/server';
-import { stateServiceDefinition } from '../../../control/api/services';
-import { MAX_WATCHERS } from '../../../control/api/watch-usage';
+import { stateServiceDefinition, systemServiceDefinition } from '../../../control/api/services';
+import { WATCH_TOPICS } from '../../../control/api/watch-usage';
+import { DEFAULT_API_LIMITS } from '../../../control/config/api-settings';
 import { EventLog } from '../../../control/events';
 import { systemClock } from '../../../control/kernel/clock';
 import { eventually } from '../../lab/eventually';
-import { FakeState, flowState, interfaceState, ip, manyFlows, membershipState, neighborState, routeState } from './fake-state';
+import { FakeState, flowState, interfaceState, ip, manyFlows, membershipState, neighborState, reportState, routeState } from './fake-state';
 import { RecordedLog } from './recorded-log';
 
 jest.setTimeout(30_000);
@@ -75,7 +76,8 @@ function stall<Request, Response>(method: MethodDefinition<Request, Response>, r
   return { ended, close: () => session.destroy() };
 }
 
-const { watchEvents, watchFlows, watchInterfaces, watchMemberships, watchRoutes } = stateServiceDefinition;
+const { watchEvents, watchFlows, watchInterfaces, watchMemberships, watchNeighbors, watchReports, watchRoutes } = stateServiceDefinition;
+const { watchStatus } = systemServiceDefinition;
 
 test('memberships: a snapshot, what changes, what goes', async () => {
   state.membershipStates = [membershipState(), membershipState({ group: ip('239.2.2.2') })];
@@ -86,6 +88,50 @@ test('memberships: a snapshot, what changes, what goes', async () => {
   for (const group of ['239.1.1.1', '239.2.2.2']) state.membershipTable.journal.record(group, { interface: 'eth1', group: ip(group) });
   await eventually(() => messages.length === 2, { what: 'the change' });
   expect(messages[1]).toMatchObject({ progress: { reset: false, synced: true }, memberships: [], removed: [{ interface: 'eth1', group: '239.1.1.1' }] });
+});
+
+test('reports and neighbours: filtered, told when they change, and when they are gone', async () => {
+  state.reportStates = [reportState(), reportState({ group: ip('239.2.2.2') })];
+  state.neighborStates = [neighborState(), neighborState({ interface: 'eth2' })];
+  const reports = watch(watchReports, { interface: 'eth0', group: '239.1.0.0/16' });
+  const neighbors = watch(watchNeighbors, { interface: 'eth1' });
+  await eventually(() => reports.messages.length === 1 && neighbors.messages.length === 1, { what: 'both snapshots' });
+  expect(reports.messages[0]).toMatchObject({ progress: { reset: true, synced: true }, reports: [{ interface: 'eth0', group: '239.1.1.1', filterMode: 2 }], removed: [] });
+  expect(neighbors.messages[0]).toMatchObject({ progress: { reset: true, synced: true }, neighbors: [{ interface: 'eth1', address: '10.1.0.2', querier: true }], removed: [] });
+  [state.reportStates, state.neighborStates] = [[], [neighborState({ isQuerier: false })]];
+  state.reportTable.journal.record('r', { interface: 'eth0', group: ip('239.1.1.1') });
+  state.neighborTable.journal.record('n', { interface: 'eth1', address: ip('10.1.0.2') });
+  await eventually(() => reports.messages.length === 2 && neighbors.messages.length === 2, { what: 'both changes' });
+  expect(reports.messages[1]).toMatchObject({ progress: { reset: false, synced: true }, reports: [], removed: [{ interface: 'eth0', group: '239.1.1.1' }] });
+  expect(neighbors.messages[1]).toMatchObject({ neighbors: [{ address: '10.1.0.2', querier: false }], removed: [] });
+  state.neighborStates = [];
+  state.neighborTable.journal.record('n', { interface: 'eth1', address: ip('10.1.0.2') });
+  await eventually(() => neighbors.messages.length === 3, { what: 'it is gone' });
+  expect(neighbors.messages[2]?.removed).toMatchObject([{ interface: 'eth1', address: '10.1.0.2' }]);
+  state.reportStates = [reportState({ filter: { mode: 'include', sources: [ip('10.0.0.5')] } })];
+  state.reportTable.journal.recordAll();
+  await eventually(() => reports.messages.length === 3, { what: 'all of it again' });
+  expect(reports.messages[2]).toMatchObject({ progress: { reset: true }, reports: [{ filterMode: 1, sources: ['10.0.0.5'] }] });
+});
+
+test('status: once, when something in it changes, and not when nothing does; resumed without one', async () => {
+  const first = watch(watchStatus, {});
+  await eventually(() => first.messages.length === 1, { what: 'the status' });
+  expect(first.messages[0]).toMatchObject({ progress: { reset: true, synced: true }, status: { ready: true, conditions: [] } });
+  state.statusState = { ...state.statusState, ready: false, conditions: ['eth1 is down.'] };
+  await eventually(() => first.messages.length === 2, { what: 'it is another' });
+  expect(first.messages[1]).toMatchObject({ progress: { reset: false, synced: true }, status: { ready: false, conditions: ['eth1 is down.'] } });
+  const resumeToken = first.messages[1]?.progress?.resumeToken ?? '';
+  first.call.cancel();
+  const second = watch(watchStatus, { resumeToken });
+  await eventually(() => second.messages.length === 1, { what: 'it goes on' });
+  expect(second.messages[0]).toMatchObject({ progress: { reset: false, synced: true }, status: null });
+  second.call.cancel();
+  await eventually(() => state.watchUsage.snapshot().every(({ subscribers }) => subscribers === 0), { what: 'nobody watches' });
+  state.statusState = { ...state.statusState, ready: true };
+  const third = watch(watchStatus, { resumeToken });
+  await eventually(() => third.messages.length === 1, { what: 'it goes on later' });
+  expect(third.messages[0]).toMatchObject({ progress: { reset: false }, status: { ready: true } });
 });
 
 test('routes: ranges are named as in the list', async () => {
@@ -198,9 +244,11 @@ test('ten clients that read nothing: bounded memory, others on time, then RESOUR
 });
 
 test('too many watchers: the new one is refused, and has its place when another ends', async () => {
+  const MAX_WATCHERS = 8;
+  await server.follow({ listen: [], tls: undefined, roles: [], limits: { ...DEFAULT_API_LIMITS, watchers: MAX_WATCHERS } });
   const open = Array.from({ length: MAX_WATCHERS }, () => watch(watchEvents, {}));
   await eventually(() => open.every(({ messages }) => messages.length > 0), { what: 'all are open', timeoutMs: 15_000 });
-  expect(await watch(watchEvents, {}).ended).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  expect(await watch(watchEvents, {}).ended).toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: expect.stringContaining('8 streams') as string });
   open[0]?.call.cancel();
   await eventually(async () => (state.watchUsage.snapshot().find(({ topic }) => topic === 'events')?.subscribers ?? 0) < MAX_WATCHERS, { what: 'a place is free' });
   const next = watch(watchEvents, {});
@@ -220,5 +268,5 @@ test('a client that is gone leaves nothing behind', async () => {
   await eventually(() => state.watchUsage.snapshot().some(({ subscribers }) => subscribers === 1), { what: 'it is open' });
   close();
   await eventually(() => state.watchUsage.snapshot().every(({ subscribers }) => subscribers === 0), { what: 'it is forgotten' });
-  expect(state.watchUsage.snapshot().map(({ stalled }) => stalled)).toEqual([0n, 0n, 0n, 0n, 0n]);
+  expect(state.watchUsage.snapshot().map(({ stalled }) => stalled)).toEqual(WATCH_TOPICS.map(() => 0n));
 });

@@ -117,7 +117,7 @@ test('problems come with line and column, the ones that only the daemon finds to
     ]);
   }
   expect(await config(['check', file(YAML)])).toMatchObject({ status: 0, stdout: expect.stringContaining('the configuration is valid') });
-  expect(await config(['check', '/nonexistent.yaml'])).toMatchObject({ status: 2, stderr: expect.stringContaining('ENOENT') });
+  expect(await config(['check', '/nonexistent.yaml'])).toMatchObject({ status: 2, stderr: 'xmcastctl: read /nonexistent.yaml: ENOENT, there is no such file\n' });
 });
 
 describe('set', () => {

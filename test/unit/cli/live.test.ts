@@ -1,8 +1,8 @@
-import { agedMembership, agedRoute } from '../../../control/cli/aging';
+import { agedMembership, agedNeighbor, agedRoute } from '../../../control/cli/aging';
 import { LiveList } from '../../../control/cli/live-list';
 import { fromWireTime } from '../../../control/api/wire-time';
 import type { CliIo } from '../../../control/cli/run';
-import { ip, membershipState, routeState } from '../api/fake-state';
+import { ip, membershipState, neighborState, reportState, routeState } from '../api/fake-state';
 import { CliUnderTest } from './cli-under-test';
 
 test('a list that follows: reset, put, taken out; complete when it says so', () => {
@@ -26,6 +26,8 @@ test('entries grow older: ages up, time left down, not below nothing, and what i
     2000,
   );
   expect([aged.age, aged.expiresIn, aged.sources?.[0]?.expiresIn, aged.hosts?.[0]?.age, aged.hosts?.[0]?.lastReportAge].map((time) => fromWireTime(time))).toEqual([3000, 0, 7000, 2000, 5000]);
+  const neighbor = agedNeighbor({ age: { seconds: 5 }, lastHeardAge: { seconds: 1 }, expiresIn: { seconds: 9 } }, 2000);
+  expect([neighbor.age, neighbor.lastHeardAge, neighbor.expiresIn].map((time) => fromWireTime(time))).toEqual([7000, 3000, 7000]);
   expect(agedMembership({ expiresIn: null }, 1000).expiresIn).toBeNull();
 });
 
@@ -40,6 +42,17 @@ describe('--watch of a list that changes', () => {
     ['memberships', (at: CliUnderTest) => {
       at.state.membershipStates = [membershipState()];
       at.state.membershipTable.journal.record('m', { interface: 'eth1', group: ip('239.1.1.1') });
+    }],
+    ['reports', (at: CliUnderTest) => {
+      at.state.reportStates = [reportState()];
+      at.state.reportTable.journal.record('r', { interface: 'eth0', group: ip('239.1.1.1') });
+    }],
+    ['neighbors', (at: CliUnderTest) => {
+      at.state.neighborStates = [neighborState({ address: ip('239.1.1.1') })];
+      at.state.neighborTable.journal.record('n', { interface: 'eth1', address: ip('239.1.1.1') });
+    }],
+    ['status', (at: CliUnderTest) => {
+      at.state.statusState = { ...at.state.statusState, conditions: ['239.1.1.1 is on fire.'] };
     }],
     ['routes', (at: CliUnderTest) => {
       at.state.routeStates = [routeState()];

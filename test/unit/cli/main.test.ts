@@ -12,7 +12,7 @@ const ROOT = path.resolve(__dirname, '../../..');
 /** All that xmcastctl may consist of; an import of any other room makes the child process fail. */
 const ROOMS = ['control/cli', 'control/api', 'control/import', 'control/config', 'control/protocol/packet', 'control/dataplane'];
 const SERVER_ONLY =
-  /^(server|config-service|config-request|state-service|system-service|health|reflection|unary|streams|unix-socket|messages|membership-message|route-text|filters|state-filters|paging|access|admission|connections|network|refusals|certificate-names|tls-.*|token-bucket|unix-group|watch-.*|event-(filter|message|watch)|trace-message|capabilities|change-journal|resume-token)\.ts$/;
+  /^(server|config-service|config-request|state-service|system-service|health|reflection|unary|streams|unix-socket|messages|membership-message|route-text|filters|state-filters|paging|page-.*|smallest-keys|status-watch|unknown-methods|server-limits|access|admission|connections|network|refusals|certificate-names|tls-.*|token-bucket|unix-group|watch-.*|event-(filter|message|watch)|trace-message|capabilities|change-journal|resume-token)\.ts$/;
 
 let install: string;
 

@@ -7,6 +7,7 @@ import path from 'node:path';
 
 import { type ApiServer, startApiServer } from '../../../control/api/server';
 import { type CliIo, runCli } from '../../../control/cli/run';
+import { DEFAULT_API_LIMITS } from '../../../control/config/api-settings';
 import { FakeState } from '../api/fake-state';
 import { membership, route, world, type World } from '../static/bench';
 
@@ -51,8 +52,18 @@ test('add and del change one entry', async () => {
   expect(await w.held()).toEqual(['xmcastctl: 10.0.0.0/8 239.1.0.0/16 up0 > ', 'xmcastctl: 239.1.1.1 up0 > lan1 lan2 ttl 9', 'xmcastctl: lan1 232.1.1.1 10.0.0.1 10.0.0.2']);
   expect((await ctl('del 239.1.0.0/16 --source 10.0.0.0/8')).stdout).toContain('1 removed');
   expect((await ctl('del 232.1.1.1 --member lan1')).stdout).toContain('1 removed');
-  expect((await ctl('del 239.7.7.7')).stdout).toContain('1 unchanged');
+  expect(await ctl('del 239.7.7.7')).toMatchObject({ status: 3, stderr: 'xmcastctl: "xmcastctl" has no such entry; xmcastctl static list has all of them\n' });
   expect(await w.held()).toHaveLength(1);
+});
+
+test('more than the daemon takes at once: said, with what to do, and nothing changes', async () => {
+  await server.close();
+  const limits = { ...DEFAULT_API_LIMITS, requestBytes: 65_536 };
+  server = await startApiServer({ socketPath: server.socketPath, state: new FakeState(), static: w.manager, log: w.log, limits });
+  const groups = Array.from({ length: 4000 }, (_, i) => `239.1.${i >> 8}.${i & 255}`);
+  const large = file(JSON.stringify({ static_routes: groups.map((group) => ({ group, upstream: 'up0', downstreams: ['lan1', 'lan2'] })) }));
+  expect(await ctl(`apply ${large}`)).toMatchObject({ status: 2, stderr: expect.stringMatching(/bytes of entries are more than xmcastd takes at once \(api\.limits\.request_bytes\): give parts/) as string });
+  expect(await w.held()).toEqual([]);
 });
 
 test('a file is all that the owner has; with --keep it is added', async () => {

@@ -83,7 +83,7 @@ test('a name alone: everything else is the default', () => {
       listen: [],
       tls: undefined,
       roles: [],
-      limits: { connections: 64, connectionsPerClient: 16, requestsPerSecond: 1000 },
+      limits: { connections: 64, connectionsPerClient: 16, requestsPerSecond: 1000, unixConnections: 64, watchers: 64, streamsPerConnection: 100, requestBytes: 4_194_304 },
     },
     metrics: { host: '127.0.0.1', port: 9469 },
     logLevel: 'info',
@@ -165,7 +165,7 @@ api:
   listen: ["[::1]:9470"]
   tls: { certificate: /etc/x/own.pem, key: /etc/x/own.key, client_ca: /etc/x/ca.pem, crl: /etc/x/ca.crl }
   roles: [{ match: "spiffe://example.org/ops/*", role: operator }]
-  limits: { connections: 5, connections_per_client: 4, requests_per_second: 3 }
+  limits: { connections: 5, connections_per_client: 4, requests_per_second: 3, unix_connections: 6, watchers: 7, streams_per_connection: 8, request_bytes: 65536 }
 metrics:
   listen: "[fe80::1%eth0]:9000"
 log_level: trace
@@ -293,7 +293,7 @@ const FULL_SETTINGS: Settings = {
     listen: [{ host: '::1', port: 9470 }],
     tls: { certificate: '/etc/x/own.pem', key: '/etc/x/own.key', clientCa: '/etc/x/ca.pem', crl: '/etc/x/ca.crl' },
     roles: [{ match: 'spiffe://example.org/ops/*', role: 'operator' }],
-    limits: { connections: 5, connectionsPerClient: 4, requestsPerSecond: 3 },
+    limits: { connections: 5, connectionsPerClient: 4, requestsPerSecond: 3, unixConnections: 6, watchers: 7, streamsPerConnection: 8, requestBytes: 65_536 },
   },
   metrics: { host: 'fe80::1%eth0', port: 9000 },
   logLevel: 'trace',

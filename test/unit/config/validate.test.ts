@@ -325,7 +325,7 @@ describe('the API over TCP', () => {
     'listen: ["0.0.0.0:9470", "[::]:9470"], tls: {certificate: /a, key: /b, client_ca: /c, crl: /d}',
     tls,
     'roles: [{match: "spiffe://x/*", role: viewer}, {match: "*.a.b", role: operator}, {match: "CN=Lisa Simpson", role: admin}]',
-    'limits: {connections: 1, connections_per_client: 4096, requests_per_second: 1000000}',
+    'limits: {connections: 1, connections_per_client: 4096, requests_per_second: 1000000, unix_connections: 4096, watchers: 1, streams_per_connection: 10000, request_bytes: 16777216}',
     'socket_group: ops',
     'socket_group: "0"',
   ])('fine: %s', (yaml) => expect(api(yaml)).toEqual([]));
@@ -342,6 +342,8 @@ describe('the API over TCP', () => {
     ['roles: [{match: "a b", role: admin}]', 'api.roles[0].match: "a b" is neither a URI'],
     ['roles: [{match: a, role: root}]', 'api.roles[0].role: is "root"; allowed are viewer, operator, admin'],
     ['limits: {connections: 0}', 'api.limits.connections: is 0; allowed is 1 to 4096'],
+    ['limits: {request_bytes: 65535}', 'api.limits.request_bytes: is 65535; allowed is 65536 to 16777216'],
+    ['limits: {watchers: 4097}', 'api.limits.watchers: is 4097; allowed is 1 to 4096'],
     ['socket_group: "a b"', 'api.socket_group: "a b" is neither the name of a group nor its number'],
   ])('%s', (yaml, words) => expect(api(yaml)).toEqual([expect.stringContaining(words)]));
 });

@@ -1,5 +1,6 @@
 /** The command line of xmcastd, role by role. */
 import { parseArguments } from '../../../control/arguments';
+import { dataplaneNetwork } from '../../../control/between-roles';
 
 test('without options: both halves, and the places where packages put things', () => {
   expect(parseArguments([])).toMatchObject({ role: 'all', check: false, dataplane: 'unix:///run/xmcast/dataplane.sock', dataplaneSocket: '/run/xmcast/dataplane.sock', electionId: 1n, maxRoutes: 16_384 });
@@ -34,4 +35,19 @@ test('--help ends well, and names every option that a role refuses', () => {
   expect(() => parseArguments(['--help'])).toThrow(expect.objectContaining({ name: 'CommanderError', exitCode: 0 }) as Error);
   const text = said.mock.calls.map(([chunk]) => String(chunk)).join('');
   for (const flag of ['--role', '--dataplane ', '--election-id', '--dataplane-socket', '--max-routes', '--detach-on-stop']) expect(text).toContain(flag);
+});
+
+test('who may do what with a data plane over TCP', () => {
+  const listen = ['--role', 'dataplane', '--dataplane-listen', '10.0.0.1:9471'];
+  const files = ['--tls-ca', '/ca.pem', '--tls-cert', '/cert.pem', '--tls-key', '/key.pem'];
+  const rolesOf = (...more: string[]) => dataplaneNetwork(parseArguments([...listen, ...files, ...more]))?.roles;
+  expect(rolesOf('--allow', 'CN=one', 'two.example.net', '--allow-read', 'CN=probe*')).toEqual([
+    { match: 'CN=one', role: 'admin' },
+    { match: 'two.example.net', role: 'admin' },
+    { match: 'CN=probe*', role: 'viewer' },
+  ]);
+  expect(rolesOf('--allow-read', 'CN=probe')).toEqual([{ match: 'CN=probe', role: 'viewer' }]);
+  const refused = expect.objectContaining({ code: 'XM_USAGE', hint: expect.stringContaining('--allow-read') as string }) as Error;
+  expect(() => rolesOf()).toThrow(refused);
+  expect(() => dataplaneNetwork(parseArguments([...listen, '--allow', 'CN=one']))).toThrow(refused);
 });

@@ -201,6 +201,17 @@ describe('version 2', () => {
     HostScenario.up({ version: 2 }).want('EXCLUDE()').ask(V2).want('nothing').at(60_000).expectSent();
   });
 
+  test('that the same is wanted in other words is told once, for all groups', () => {
+    const host = HostScenario.wanting('INCLUDE(a)');
+    host.takeTold();
+    host.ask({ version: 2 });
+    expect(host.takeTold()).toEqual([undefined]);
+    expect(host.machine.wantedOf(GROUP)).toEqual({ mode: 'exclude', sources: [] });
+    host.ask({ version: 2 }).after(OLDER_QUERIER_TIMEOUT + 1);
+    expect(host.takeTold()).toEqual([undefined]);
+    expect(host.machine.wantedOf(GROUP)).toEqual({ mode: 'include', sources: [source('a')] });
+  });
+
   test('only the group is reported', () => {
     expect([...below(2, 'INCLUDE(a b)').machine.wanted()]).toEqual([{ group: GROUP, filter: { mode: 'exclude', sources: [] } }]);
   });

@@ -74,6 +74,7 @@ export class HostScenario {
   #sent: Sent[] = [];
   #counted: IgmpDropReason[] = [];
   #logged: string[] = [];
+  #told: (Ipv4 | undefined)[] = [];
 
   constructor(settings: Partial<IgmpHostSettings> = {}) {
     this.machine = createIgmpHostInterface({ ...DEFAULTS, ...settings });
@@ -134,6 +135,11 @@ export class HostScenario {
     return this;
   }
 
+  /** Groups of which something else is wanted. */
+  takeTold(): (Ipv4 | undefined)[] {
+    return this.#told.splice(0);
+  }
+
   takeSent(): Sent[] {
     return this.#sent.splice(0);
   }
@@ -167,6 +173,7 @@ export class HostScenario {
   #note(effect: IgmpHostEffect): void {
     if (effect.kind === 'send') this.#sent.push({ atMs: this.nowMs, ...effect });
     else if (effect.kind === 'count') this.#counted.push(effect.reason);
+    else if (effect.kind === 'wanted') this.#told.push(effect.group);
     else this.#logged.push(`${effect.level}: ${effect.text}`);
   }
 }

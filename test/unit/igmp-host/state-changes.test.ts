@@ -1,5 +1,5 @@
 /** RFC 3376 §5.1: State-Change Reports, their merging and their repetition. */
-import { HostScenario, OTHER_GROUP, OWN, REPEAT, ip } from './scenario';
+import { GROUP, HostScenario, OTHER_GROUP, OWN, REPEAT, ip } from './scenario';
 
 describe('difference records, §5.1 first table', () => {
   test.each([
@@ -162,3 +162,12 @@ test.each(['224.0.0.1', '224.0.0.22', '224.0.0.251', '10.0.0.1', '0.0.0.0', '255
     expect([...host.machine.wanted()]).toEqual([]);
   },
 );
+
+test('what is wanted is told of when it is something else, and read group by group', () => {
+  const host = HostScenario.up().want('EXCLUDE()').want('EXCLUDE()').want('INCLUDE(a)', OTHER_GROUP);
+  expect(host.takeTold()).toEqual([GROUP, OTHER_GROUP]);
+  expect(host.machine.wantedOf(GROUP)).toEqual({ mode: 'exclude', sources: [] });
+  host.want('nothing').want('nothing').want('EXCLUDE()', ip('224.0.0.22'));
+  expect(host.takeTold()).toEqual([GROUP]);
+  expect(host.machine.wantedOf(GROUP)).toBeUndefined();
+});

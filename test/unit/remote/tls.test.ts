@@ -1,9 +1,12 @@
 /** A data plane and its controllers over TCP: who has which certificate may do what. */
+import { status } from '@grpc/grpc-js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { routeName } from '../../../control/mrib/route';
+import { dataplaneServiceDefinition } from '../../../control/remote/definition';
+import { openClient } from '../../../control/remote/open-client';
 import { RemoteLinks } from '../../../control/remote/remote-links';
 import { CertificateAuthority, type CertificateFiles } from '../../lab/certificates';
 import { eventually } from '../../lab/eventually';
@@ -37,7 +40,8 @@ async function serveTcp(): Promise<Served & { readonly address: string }> {
   const port = await freePort();
   const tls = { certificate: server.certificate, key: server.key, clientCa: authority.certificate, crl: undefined };
   const limits = { connections: 16, connectionsPerClient: 8, requestsPerSecond: 1000 };
-  const served = await serve(undefined, undefined, { listen: [{ host: '127.0.0.1', port }], tls, roles: [{ match: 'CN=controller', role: 'admin' }], limits });
+  const dataplaneRoles = [{ match: 'CN=controller', role: 'admin' }, { match: 'CN=reader', role: 'viewer' }] as const;
+  const served = await serve(undefined, undefined, { listen: [{ host: '127.0.0.1', port }], tls, roles: dataplaneRoles, limits });
   return { ...served, address: `localhost:${port}` };
 }
 const tlsOf = (files: CertificateFiles) => ({ ca: authority.certificate, ...files });
@@ -65,6 +69,20 @@ test.each<[string, () => CertificateFiles, RegExp]>([
   await eventually(() => remote.link.problem !== 'the connection is being made', { what: 'it was refused' });
   expect(remote.link.problem).toMatch(words);
   expect(remote.link.isUp).toBe(false);
+  expect(dataplane.writes).toEqual([]);
+});
+
+test('a client that may read is told what there is, and may not drive', async () => {
+  const { address, dataplane } = await serveTcp();
+  const files = authority.issue('reader');
+  const client = openClient({ target: address, tls: { ca: authority.certificate, ...files } });
+  const { getDataplane, listPorts } = dataplaneServiceDefinition;
+  const ask = ({ path }: { readonly path: string }): Promise<status> =>
+    new Promise((resolve) => client.makeUnaryRequest(path, () => Buffer.alloc(0), (bytes) => bytes, {}, (error) => resolve(error?.code ?? status.OK)));
+  expect([await ask(getDataplane), await ask(listPorts)]).toEqual([status.OK, status.OK]);
+  client.close();
+  const { remote } = connect(address, { tls: tlsOf(files) });
+  await eventually(() => /needs the role admin/.test(remote.link.problem), { what: 'it may not drive' });
   expect(dataplane.writes).toEqual([]);
 });
 

@@ -1,4 +1,5 @@
 /** The outside of the router for its unit tests: a data plane that only remembers, a kernel whose links a test sets. */
+import type { WatchTable } from '../../../control/api/watch-source';
 import { pino } from 'pino';
 import type { CounterSnapshot, Dataplane, DataplaneLink, PortAttachment, PortSpec, Punt, RepairKind, RouteCounters, RouteProblem, TakenOver, Verification } from '../../../control/dataplane/api';
 import { PUNT_CLASSES } from '../../../control/dataplane/api';
@@ -172,4 +173,9 @@ export function addressOf(name: string, position: number, host: number): string 
 /** Lets promises that are already settled run their continuations. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+/** All entries of a table, as a list of the API walks over it. */
+export function listed<Key, State>({ keys, read }: Pick<WatchTable<Key, State>, 'keys' | 'read'>): State[] {
+  return Array.from(keys(), (key) => read(key)).filter((state) => state !== undefined);
 }

@@ -11,7 +11,7 @@ import type { JoinOnHost } from '../../../control/router/own-memberships';
 import { Router } from '../../../control/router/router';
 import { RouterState } from '../../../control/router/state';
 import { frame } from '../../bpf/packet';
-import { addressOf, FakeDataplane, FakeKernel, ip, quiet } from './fakes';
+import { addressOf, FakeDataplane, FakeKernel, ip, listed, quiet } from './fakes';
 
 export type Config = xmcast.v1.Config.$Properties;
 
@@ -62,7 +62,7 @@ export async function world(config: Config, { joinOnHost = () => Promise.reject(
     return own;
   };
   const routes = (): string[] =>
-    state.routes().map((route) => `${route.source === 0 ? '*' : formatIpv4(route.source)} ${route.incomingInterface || '?'} → ${route.outgoingInterfaces.join(' ')}`).sort();
+    listed(state.routeTable).map((route) => `${route.source === 0 ? '*' : formatIpv4(route.source)} ${route.incomingInterface || '?'} → ${route.outgoingInterfaces.join(' ')}`).sort();
   return { dataplane, kernel, router, state, run, punt, data, reports, routes, vport };
 }
 

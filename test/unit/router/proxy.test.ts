@@ -2,7 +2,7 @@
 import { toSettings } from '../../../control/config/defaults';
 import { buildIgmpFrame } from '../../../control/protocol/igmp/encode';
 import { RecordType, type IgmpMessage } from '../../../control/protocol/igmp/message';
-import { ip, settle } from './fakes';
+import { ip, listed, settle } from './fakes';
 import { configOf, G, join, textOf, world, type Config } from './proxy-world';
 
 afterEach(() => jest.useRealTimers());
@@ -76,7 +76,7 @@ test('an upstream querier of version 2 is followed', async () => {
 test('reports of hosts on an upstream make no membership', async () => {
   const w = await world(configOf(['up0', 'lan1']));
   w.punt('up0', join());
-  expect(w.state.memberships()).toEqual([]);
+  expect(listed(w.state.membershipTable)).toEqual([]);
   expect(w.routes()).toEqual([]);
 });
 
@@ -144,7 +144,7 @@ describe('two upstreams', () => {
     await w.run(10);
     expect(w.reports('up2')).toContain('TO_IN 239.1.1.1{}');
     expect(w.routes()).toContain('* up1 → lan1');
-    expect([...w.state.reports()].map((report) => report.interface)).toEqual(['up1']);
+    expect(listed(w.state.reportTable).map((report) => report.interface)).toEqual(['up1']);
   });
 
   test('together they carry each source by the one by which it comes', async () => {
@@ -163,7 +163,7 @@ describe('static routes', () => {
     const w = await world(configOf(['up0', 'lan1', 'lan2', 'lan3'], { staticRoutes }));
     w.punt('lan3', join());
     expect(w.routes()).toEqual(['* up0 → lan1 lan2']);
-    expect(w.state.routes()[0]?.isStatic).toBe(true);
+    expect(listed(w.state.routeTable)[0]?.isStatic).toBe(true);
     w.kernel.remove('lan2');
     await settle();
     expect(w.routes()).toEqual(['* up0 → lan1']);
@@ -177,7 +177,7 @@ describe('static routes', () => {
 
   test('of prefixes are installed as ranges', async () => {
     const w = await world(configOf(['up0', 'lan1'], { staticRoutes: [{ group: '239.1.0.0/16', source: '10.0.0.0/8', upstream: 'up0', downstreams: ['lan1'] }] }));
-    expect(w.state.routes()).toMatchObject([{ group: ip('239.1.0.0'), groupLength: 16, source: ip('10.0.0.0'), sourceLength: 8, isStatic: true, installed: true }]);
+    expect(listed(w.state.routeTable)).toMatchObject([{ group: ip('239.1.0.0'), groupLength: 16, source: ip('10.0.0.0'), sourceLength: 8, isStatic: true, installed: true }]);
     expect([...w.dataplane.routes.keys()]).toEqual(['10.0.0.0/8 239.1.0.0/16']);
   });
 });
@@ -211,7 +211,7 @@ describe('a configuration that changes', () => {
     await w.run(10);
     expect(w.dataplane.sent).toEqual([]);
     expect(w.dataplane.routes).toEqual(routes);
-    expect(w.state.memberships()).toHaveLength(1);
+    expect(listed(w.state.membershipTable)).toHaveLength(1);
   });
 
   test('an interface that is added gets its own number and is asked; one that is removed is left', async () => {

@@ -7,7 +7,7 @@ import { Router } from '../../../control/router/router';
 import { RouterState } from '../../../control/router/state';
 import { routeName } from '../../../control/mrib/route';
 import { frame } from '../../bpf/packet';
-import { FakeDataplane, FakeKernel, NO_COUNTERS, ip, quiet, settings, settle } from './fakes';
+import { FakeDataplane, FakeKernel, NO_COUNTERS, ip, listed, quiet, settings, settle } from './fakes';
 
 const G = ip('239.1.1.1');
 const S = ip('10.100.0.10');
@@ -157,12 +157,12 @@ test('a VLAN is a port of the device below, there as long as that is', async () 
   expect(dataplane.ports.get(2)).toMatchObject({ name: 'lan1', ifindex: 11, vlan: 0 });
   expect(state.interfaces()[2]).toMatchObject({ name: 'lan1.100', status: 'no-address', ifindex: 11, trunk: { name: 'lan1', vlan: 100 } });
   router.punted([join(3)]);
-  expect(state.memberships().map((membership) => membership.interface)).toEqual(['lan1.100']);
+  expect(listed(state.membershipTable).map((membership) => membership.interface)).toEqual(['lan1.100']);
   kernel.remove('lan1');
   await jest.advanceTimersByTimeAsync(0);
   expect([...dataplane.ports.keys()]).toEqual([1]);
   expect(state.interfaces()[2]).toMatchObject({ status: 'absent', trunk: undefined });
-  expect(state.memberships()).toEqual([]);
+  expect(listed(state.membershipTable)).toEqual([]);
 });
 
 test('a downed interface asks nobody and keeps no membership', async () => {
@@ -177,12 +177,12 @@ test('a downed interface asks nobody and keeps no membership', async () => {
 test('a downed interface is shown without memberships at once, however long the data plane takes', async () => {
   const { dataplane, kernel, router, state } = await world();
   router.punted([join(LAN1)]);
-  expect(state.memberships()).toHaveLength(1);
+  expect(listed(state.membershipTable)).toHaveLength(1);
   jest.spyOn(dataplane, 'setPort').mockReturnValue(new Promise(() => undefined));
   kernel.set('lan1', { ifindex: 11, address: '10.1.1.1', up: false });
   await settle();
   expect(state.interfaces()[1]?.status).toBe('down');
-  expect(state.memberships()).toEqual([]);
+  expect(listed(state.membershipTable)).toEqual([]);
 });
 
 test('an interface that is up forwards when the data plane says so, not before', async () => {
@@ -216,11 +216,11 @@ test('a route the data plane refuses is shown as not installed, and installed as
   const { dataplane, router, state } = await world();
   dataplane.limit = 1;
   router.punted([join(LAN1), join(LAN1, ip('239.1.1.2'))]);
-  expect(state.routes().map(({ installed, problem }) => [installed, problem])).toEqual([[true, ''], [false, 'full']]);
+  expect(listed(state.routeTable).map(({ installed, problem }) => [installed, problem])).toEqual([[true, ''], [false, 'full']]);
   expect(state.status()).toMatchObject({ routes: { installed: 1, limit: 1, refused: 1n } });
   dataplane.limit = 2;
   await state.refreshCounters();
-  expect(state.routes().every(({ installed }) => installed)).toBe(true);
+  expect(listed(state.routeTable).every(({ installed }) => installed)).toBe(true);
 });
 
 test('a learnt source goes after its idle time without packets', async () => {
@@ -235,7 +235,7 @@ test('a learnt source goes after its idle time without packets', async () => {
   router.punted([join(LAN1)]);
   await run(12_000);
   expect(dataplane.routes.has(routeName(S, G))).toBe(false);
-  expect(state.memberships()).toHaveLength(1);
+  expect(listed(state.membershipTable)).toHaveLength(1);
 });
 
 test('rates are measured between two reads', async () => {

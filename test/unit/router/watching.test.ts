@@ -10,11 +10,13 @@ import { CounterBase } from '../../../control/router/counter-base';
 import { Router } from '../../../control/router/router';
 import { RouterState } from '../../../control/router/state';
 import { frame } from '../../bpf/packet';
-import { addressOf, FakeDataplane, FakeKernel, ip, NO_COUNTERS, quiet, settle } from './fakes';
+import { addressOf, FakeDataplane, FakeKernel, ip, listed, NO_COUNTERS, quiet, settle } from './fakes';
 
 const NAMES = ['up0', 'lan1', 'lan2'];
 const G = ip('239.1.1.1');
 const S = ip('10.100.1.10');
+
+const QUERY: IgmpMessage = { kind: 'query', version: 3, group: 0, maxResponseTimeMs: 10_000, sources: [], suppressRouterProcessing: false, querierRobustness: 2, querierQueryIntervalMs: 125_000 };
 
 async function world() {
   jest.useFakeTimers();
@@ -130,33 +132,84 @@ test('journals: nothing while nobody watches; then memberships, routes, interfac
 });
 
 test('tables, entry by entry, are those of the lists', async () => {
-  const { state, join, data } = await world();
+  const { state, join, data, punt } = await world();
   join('lan1');
   data();
-  const walked = <Key, State>(table: { keys(): Iterable<Key>; read(key: Key): State | undefined }) => Array.from(table.keys(), (key) => table.read(key));
-  expect(walked(state.interfaceTable)).toEqual(state.interfaces());
-  expect(walked(state.membershipTable)).toEqual(state.memberships());
-  expect(walked(state.routeTable)).toEqual(state.routes());
-  expect(walked(state.flowTable)).toEqual(state.flows());
+  punt('lan1', QUERY, 2);
+  expect(listed(state.reportTable)).toEqual([{ interface: 'up0', group: G, filter: { mode: 'exclude', sources: [] } }]);
+  expect(listed(state.neighborTable)).toMatchObject([{ interface: 'lan1', queries: 1n }]);
+  expect(listed(state.routeTable)).toMatchObject([{ source: 0, group: G }, { source: S, group: G }]);
+  expect(listed(state.interfaceTable)).toEqual(state.interfaces());
+  expect(listed(state.flowTable)).toEqual(state.flows());
+  expect(listed(state.membershipTable)).toMatchObject([{ interface: 'lan1', group: G, mode: 'exclude' }]);
   expect(state.membershipTable.read({ interface: 'lan2', group: G })).toBeUndefined();
 });
 
 test('neighbours: who asks on a link, until it has been silent for long enough', async () => {
   const { state, punt, run } = await world();
-  const query: IgmpMessage = { kind: 'query', version: 3, group: 0, maxResponseTimeMs: 10_000, sources: [], suppressRouterProcessing: false, querierRobustness: 2, querierQueryIntervalMs: 125_000 };
-  punt('lan1', query, 2);
-  punt('lan1', query, 3);
-  punt('lan1', query, '0.0.0.0');
-  punt('lan1', query, '192.0.2.1');
-  punt('lan1', query, 2);
-  punt('up0', query, 254);
-  expect(state.neighbors().map(({ interface: name, address, isQuerier, queries }) => [name, address, isQuerier, queries])).toEqual([
+  punt('lan1', QUERY, 2);
+  punt('lan1', QUERY, 3);
+  punt('lan1', QUERY, '0.0.0.0');
+  punt('lan1', QUERY, '192.0.2.1');
+  punt('lan1', QUERY, 2);
+  punt('up0', QUERY, 254);
+  expect(listed(state.neighborTable).map(({ interface: name, address, isQuerier, queries }) => [name, address, isQuerier, queries])).toEqual([
     ['up0', ip('10.100.1.254'), true, 1n],
     ['lan1', ip('10.1.2.2'), false, 2n],
     ['lan1', ip('10.1.2.3'), false, 1n],
   ]);
   await run(300_000);
-  expect(state.neighbors()).toEqual([]);
+  expect(listed(state.neighborTable)).toEqual([]);
+});
+
+test('journal of neighbours: each query, who is the querier now, silence, and a link that is gone', async () => {
+  const { router, kernel, state, punt, run } = await world();
+  const { neighbors } = router.feed;
+  punt('lan1', QUERY, 3);
+  expect(neighbors.sequence).toBe(0);
+  neighbors.watch(() => undefined);
+  const lan1 = (host: number) => ({ interface: 'lan1', address: ip(`10.1.2.${host}`) });
+  let seen = 0;
+  const told = () => {
+    const { keys = [], sequence = 0 } = neighbors.after(seen, 9) ?? {};
+    seen = sequence;
+    return keys;
+  };
+  // lan1 is 10.1.2.1 itself, and the lowest: nobody else is ever the querier there, unlike at the upstream.
+  punt('lan1', QUERY, 2);
+  expect(told()).toEqual([lan1(2)]);
+  const up0 = (host: number) => ({ interface: 'up0', address: ip(`10.100.1.${host}`) });
+  punt('up0', QUERY, 254);
+  punt('up0', QUERY, 253);
+  expect(told()).toEqual([up0(254), up0(253)]);
+  expect([up0(254), up0(253)].map((key) => state.neighborTable.read(key)?.isQuerier)).toEqual([false, true]);
+  kernel.set('lan1', { ifindex: 11, address: '10.1.2.1', up: false });
+  await settle();
+  expect(told()).toEqual([lan1(3), lan1(2)]);
+  expect(state.neighborTable.read(lan1(2))).toBeUndefined();
+  await run(300_000);
+  expect(told()).toEqual(expect.arrayContaining([up0(253), up0(254)]));
+  expect([...state.neighborTable.keys()]).toEqual([]);
+});
+
+test('journal of reports: what is asked for at the upstream, and that it is asked for in another version', async () => {
+  const { router, state, punt, join, leave, run } = await world();
+  const { reports } = router.feed;
+  reports.watch(() => undefined);
+  join('lan1');
+  const key = { interface: 'up0', group: G };
+  expect(reports.after(0, 9)).toMatchObject({ keys: [key], sequence: 1 });
+  join('lan2');
+  expect(reports.sequence).toBe(1);
+  expect(state.reportTable.read(key)).toEqual({ ...key, filter: { mode: 'exclude', sources: [] } });
+  const before = reports.sequence;
+  punt('up0', { ...QUERY, version: 2 } as IgmpMessage, 254);
+  expect(reports.after(before, 9)).toBeUndefined();
+  const older = reports.sequence;
+  for (const name of ['lan1', 'lan2']) leave(name);
+  await run(10_000);
+  expect(reports.after(older, 9)?.keys).toEqual([key]);
+  expect(state.reportTable.read(key)).toBeUndefined();
 });
 
 test('counters from a new base: the API begins at zero, the metrics go on', async () => {

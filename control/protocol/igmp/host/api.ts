@@ -43,6 +43,8 @@ export type IgmpHostEvent =
 export type IgmpHostEffect =
   /** Send this message to this IP address, TTL 1, with Router Alert, from `source`. */
   | { readonly kind: 'send'; readonly source: Ipv4; readonly destination: Ipv4; readonly message: IgmpMessage }
+  /** wantedOf() has changed for this group; undefined: for any. */
+  | { readonly kind: 'wanted'; readonly group: Ipv4 | undefined }
   | { readonly kind: 'count'; readonly reason: IgmpDropReason }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly about: IgmpLogSubject; readonly text: string };
 
@@ -65,4 +67,6 @@ export interface IgmpHostInterface {
   snapshot(nowMs: number): IgmpHostSnapshot;
   /** What is listened to, as it is reported. */
   wanted(): Iterable<{ readonly group: Ipv4; readonly filter: HostFilter }>;
+  /** The same of one group; undefined: nothing. */
+  wantedOf(group: Ipv4): HostFilter | undefined;
 }

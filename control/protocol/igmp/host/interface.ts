@@ -10,7 +10,7 @@ import type { IgmpDropReason, IgmpQuery, ReceivedIgmp } from '../message';
 import { refusePacket } from './admission';
 import type { HostFilter, IgmpHostEffect, IgmpHostEvent, IgmpHostInterface, IgmpHostSettings, IgmpHostSnapshot } from './api';
 import { CurrentReporter } from './current-reporter';
-import { asReported } from './filter';
+import { asReported, isNothing } from './filter';
 import { OlderReporter } from './older-reporter';
 import { QuerierPresence } from './querier-presence';
 import type { Reporter, Turn } from './reporter';
@@ -42,9 +42,12 @@ class HostInterface implements IgmpHostInterface {
   input(event: IgmpHostEvent, nowMs: number): readonly IgmpHostEffect[] {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
     const effects: IgmpHostEffect[] = [];
+    const { version } = this.#reporter;
     // A version that ended before the event has ended for it, however late the timer is.
     this.#followVersion(effects);
     this.#handle(event, effects);
+    // Another version says the same in other filters.
+    if (this.#reporter.version !== version) effects.push({ kind: 'wanted', group: undefined });
     return effects;
   }
 
@@ -72,10 +75,16 @@ class HostInterface implements IgmpHostInterface {
     for (const [group, filter] of this.#filters) yield { group, filter: asReported(filter, this.#reporter.version) };
   }
 
+  wantedOf(group: Ipv4): HostFilter | undefined {
+    const filter = this.#filters.of(group);
+    return isNothing(filter) ? undefined : asReported(filter, this.#reporter.version);
+  }
+
   #handle(event: IgmpHostEvent, effects: IgmpHostEffect[]): void {
     switch (event.kind) {
       case 'wanted':
-        return this.#filters.set(event.group, event.filter);
+        if (this.#filters.set(event.group, event.filter)) effects.push({ kind: 'wanted', group: event.group });
+        return;
       case 'received':
         return this.#receive(event.packet, effects);
       case 'timer':

@@ -49,17 +49,19 @@ export class WantedFilters implements FilterView {
     }
   }
 
-  set(group: Ipv4, wanted: HostFilter | undefined): void {
-    if (!isReportable(group)) return;
+  /** Whether that is something else than before. */
+  set(group: Ipv4, wanted: HostFilter | undefined): boolean {
+    if (!isReportable(group)) return false;
     const key = keyOf(group);
     const entry = this.#groups.get(key);
     const before = wantedIn(entry);
     const after = filterOf(wanted);
-    if (sameFilter(before, after)) return;
+    if (sameFilter(before, after)) return false;
     this.#size += Number(isNothing(before)) - Number(isNothing(after));
     const unsettled = entry instanceof UnsettledGroup ? entry : this.#unsettle(key, before);
     unsettled.wanted = after;
     this.#compare(unsettled);
+    return true;
   }
 
   /** From now on what is there now counts as announced. */
