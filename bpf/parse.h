@@ -162,8 +162,8 @@ static __always_inline __u64 filled_bytes(const struct xm_options *options)
 
 /*
  * XM_DROP_MAX when the packet may go on. RFC 1812 5.3.13: what asks nothing of a router, or is not known to it, passes unchanged.
- * Global, so that it is verified once and not for each way that leads here; byte by byte, and with the place of the next option in
- * memory of the caller, because the verifier would follow every value that it could have.
+ * Global, so that it is verified once and not for each way that leads here; byte by byte, and with the place of the next option
+ * in memory of the caller, because the verifier would follow every value that it could have.
  */
 __noinline int xm_check_options(struct xm_options *options)
 {
@@ -196,8 +196,8 @@ __noinline int xm_check_options(struct xm_options *options)
 static __noinline int check_options(const struct xm_packet *packet)
 {
 	/*
-	 * Nothing is added to a header of version 4. The verifier, who does not know that, would else remember for each length of the
-	 * header how much of the packet is there, and follow each on its own to the end of the program.
+	 * Nothing is added to a header of version 4. The verifier, who does not know that, would else remember for each length of
+	 * the header how much of the packet is there, and follow each on its own to the end of the program.
 	 */
 	const __u32 *word = (void *)(packet->ip + 1) + (packet->ip->version & 8);
 	struct xm_options options = {.bytes = header_bytes(packet->ip) - IP_HEADER_BYTES};
