@@ -169,7 +169,8 @@ export interface StatusState {
 export interface StateSource extends WatchSource {
   status(): StatusState;
   interfaces(): readonly InterfaceState[];
-  flows(): readonly FlowState[];
+  /** Lazily: those that are not reached yet may change meanwhile. */
+  flows(): Iterable<FlowState>;
   /**
    * Reads all counters from the maps now, off the event loop; what flows() and interfaces() then return is at least that fresh.
    * Concurrent calls share one read.

@@ -85,8 +85,8 @@ export class RouterState implements StateSource {
     return this.#options.router.ports.map((port) => this.#interface(port));
   }
 
-  flows(): readonly FlowState[] {
-    return Array.from(this.#options.router.mrib.wantedRoutes(), (route) => this.#flow(route));
+  *flows(): Iterable<FlowState> {
+    for (const route of this.#options.router.mrib.wantedRoutes()) yield this.#flow(route);
   }
 
   refreshCounters(): Promise<void> {

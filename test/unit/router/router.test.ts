@@ -247,7 +247,7 @@ test('rates are measured between two reads', async () => {
   await run(1000);
   set(600n);
   await run(1000);
-  expect(state.flows()).toMatchObject([{ packets: 600n, packetsPerSecond: 500, bitsPerSecond: 4_000_000, incomingInterface: 'up0', outgoingInterfaces: ['lan1'] }]);
+  expect([...state.flows()]).toMatchObject([{ packets: 600n, packetsPerSecond: 500, bitsPerSecond: 4_000_000, incomingInterface: 'up0', outgoingInterfaces: ['lan1'] }]);
   expect(state.interfaces()[0]).toMatchObject({ rxPackets: 7n, drops: new Map([['no_route', 3n]]) });
 });
 
