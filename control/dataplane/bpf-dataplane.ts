@@ -275,10 +275,10 @@ export class BpfDataplane implements LocalDataplane {
   async #takeOver(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) return;
     const { object, abi, installedAbi, isTakeover } = this.#forwarder;
-    const common = { ports: this.#ports, replication: this.#replication, routes: this.#routes, nowMs: this.#options.nowMs };
+    const common = { ports: this.#ports, replication: this.#replication, routes: this.#routes, slots: this.#slots, nowMs: this.#options.nowMs };
     if (isTakeover) {
       const installed = await readInstalled(installedAbi, (name) => object.map(name));
-      this.#takenOver = await adopt(installed, { ...common, index: this.#index, ranges: this.#ranges, slots: this.#slots, handover: this.#handover });
+      this.#takenOver = await adopt(installed, { ...common, index: this.#index, ranges: this.#ranges, handover: this.#handover });
     } else {
       this.#takenOver = await migrate(predecessor, { ...common, abi, moved: object.map('xm_route_moved').words(), onTrouble: this.#options.onTrouble });
     }

@@ -13,6 +13,7 @@ export class CounterSlots {
   readonly #free: number[] = [];
   /** In the order in which their rests end. */
   readonly #resting: { readonly slot: number; readonly untilMs: number }[] = [];
+  readonly #reserved = new Set<number>();
   #next = 0;
 
   /** `zero` is handed at most ZEROED_AT_ONCE slots. */
@@ -32,7 +33,21 @@ export class CounterSlots {
     for (let slot = 0; slot < this.#next; slot++) if (!used.has(slot)) this.#resting.push({ slot, untilMs: nowMs });
   }
 
-  take(nowMs: number): number | undefined {
+  /** Before anything is taken: kept, as far as there is room, for those who ask for them, until endReservation(). */
+  reserve(wanted: Iterable<number>): void {
+    for (const slot of wanted) if (slot < this.#limit) this.#reserved.add(slot);
+    this.#next = greatest(this.#reserved) + 1;
+    for (let slot = this.#next - 1; slot >= 0; slot--) if (!this.#reserved.has(slot)) this.#free.push(slot);
+  }
+
+  endReservation(): void {
+    this.#free.push(...this.#reserved);
+    this.#reserved.clear();
+  }
+
+  /** `wanted`: this one, where it is reserved. */
+  take(nowMs: number, wanted?: number): number | undefined {
+    if (wanted !== undefined && this.#reserved.delete(wanted)) return wanted;
     if (this.#free.length === 0) this.tick(nowMs);
     const reused = this.#free.pop();
     if (reused !== undefined) return reused;

@@ -9,6 +9,7 @@ import { nameOf, rangeKey, type VportId, type WantedRoute } from '../mrib/route'
 import { wantedOf } from './adopt';
 import type { Abi } from './abi';
 import type { TakenOver } from './api';
+import type { CounterSlots } from './counter-slots';
 import { ROW } from './handover';
 import { InstalledAbi, type ReadRoute } from './installed-abi';
 import { Layout, WordReader } from './layout';
@@ -36,6 +37,7 @@ export interface MigratingParts {
   readonly ports: PortTable;
   readonly replication: Replication;
   readonly routes: RouteTable;
+  readonly slots: CounterSlots;
   /** What is added to the counters of a route, by counter slot. */
   readonly moved: BigUint64Array;
   readonly nowMs: () => number;
@@ -74,7 +76,7 @@ export async function migrate(from: Predecessor, parts: MigratingParts): Promise
   for (const { record, known } of installed.ports) await ports.adopt(record, known);
   const adopted = ports.attached();
   const found = routesOf(installed, vportsOf(from.generation, installed, ports), parts.abi);
-  await install(found.map(({ route }) => route), parts);
+  await install(found, parts);
   await ports.replacePrograms();
   // Batches that were under way are counted in the old maps, until their devices have taken them.
   await pause(UNDER_WAY_MS);
@@ -108,15 +110,26 @@ function routesOf(installed: Installed, outgoing: (read: ReadRoute) => readonly 
   return [...exact, ...ranges];
 }
 
+/**
+ * By the counters they had, as far as these are there again: what a cycle of NAPI takes in before the switch decides by which egress program
+ * all its copies leave, so copies of the new programs are counted in the old maps, and carried over from there.
+ */
+async function install(found: readonly Counted[], parts: MigratingParts): Promise<void> {
+  const counters = new Map(found.map(({ route, counter }) => [nameOf(route), counter]));
+  parts.slots.reserve(counters.values());
+  await installAll(found.map(({ route }) => route), counters, parts);
+  parts.slots.endReservation();
+}
+
 /** (S,G) before (*,G), as always. Sets for which groups have to be made first are tried again when these are there. */
-async function install(all: readonly WantedRoute[], { routes, replication, nowMs, onTrouble }: MigratingParts): Promise<void> {
+async function installAll(all: readonly WantedRoute[], counters: ReadonlyMap<string, number>, { routes, replication, nowMs, onTrouble }: MigratingParts): Promise<void> {
   let waiting: readonly WantedRoute[] = [...all.filter(({ source }) => source !== 0), ...all.filter(({ source }) => source === 0)];
   for (let before = Infinity; waiting.length > 0 && waiting.length < before; ) {
     before = waiting.length;
     const refused = new Map<string, string>();
     for (let at = 0; at < waiting.length; at += PIECE) {
       const piece = waiting.slice(at, at + PIECE);
-      for (const problem of routes.apply(piece.map((route) => ({ kind: 'set', route })), nowMs())) refused.set(nameOf(problem), problem.problem);
+      for (const problem of routes.apply(piece.map((route) => ({ kind: 'set', route })), nowMs(), counters)) refused.set(nameOf(problem), problem.problem);
       replication.growIfShort();
       await nextTurn();
     }

@@ -36,6 +36,12 @@ interface Service {
   readonly toVlans: boolean;
 }
 
+interface Circumstances {
+  readonly nowMs: number;
+  readonly counters: ReadonlyMap<string, number>;
+}
+
+const ANY_COUNTERS: ReadonlyMap<string, number> = new Map();
 /** Routes in one piece of misplaced(). */
 const PIECE = 1024;
 
@@ -149,13 +155,16 @@ export class RouteTable {
     this.#writer.remove([key], nowMs);
   }
 
-  /** In order. Returns what was refused. What is installed as it is wanted is not written again. */
-  apply(changes: readonly RouteChange[], nowMs: number): readonly RouteProblem[] {
+  /**
+   * In order. Returns what was refused. What is installed as it is wanted is not written again. `counters`: by nameOf(), those that new
+   * routes are to have where they are reserved.
+   */
+  apply(changes: readonly RouteChange[], nowMs: number, counters: ReadonlyMap<string, number> = ANY_COUNTERS): readonly RouteProblem[] {
     const problems: RouteProblem[] = [];
     for (let at = 0; at < changes.length; ) {
       const run = runFrom(changes, at);
       at = run.end;
-      this.#setAll(run.set, nowMs, problems);
+      this.#setAll(run.set, { nowMs, counters }, problems);
       this.#removeAll(run.removed, nowMs, problems);
     }
     return problems;
@@ -195,12 +204,12 @@ export class RouteTable {
     return entry.group === undefined || entry.group.key === route.outgoing.join();
   }
 
-  #setAll(routes: ReadonlyMap<string, WantedRoute>, nowMs: number, problems: RouteProblem[]): void {
+  #setAll(routes: ReadonlyMap<string, WantedRoute>, { nowMs, counters }: Circumstances, problems: RouteProblem[]): void {
     const prepared: Prepared[] = [];
     let added = 0;
     for (const [name, route] of routes) {
       if (this.#holds(name, route)) continue;
-      const found = this.#prepare(name, route, nowMs, added);
+      const found = this.#prepare(name, route, { nowMs, counters, added });
       if (typeof found === 'string') problems.push(problemOf(route, found));
       else {
         prepared.push(found);
@@ -220,11 +229,11 @@ export class RouteTable {
   }
 
   /** The problem when it cannot be had. `added`: routes prepared before this one that are not in the table yet. */
-  #prepare(name: string, route: WantedRoute, nowMs: number, added: number): Prepared | string {
+  #prepare(name: string, route: WantedRoute, { nowMs, counters, added }: Circumstances & { readonly added: number }): Prepared | string {
     const { groups, slots, limit } = this.#parts;
     const before = this.#entries.get(name);
     if (before === undefined && this.#entries.size + added >= limit) return `the route table is full (limits.routes is ${limit})`;
-    const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs);
+    const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs, counters.get(name));
     if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
     const prepared = { name, route, before, counter, service: this.#serviceOf(route) };
     const refusal = this.#addMembers(prepared);

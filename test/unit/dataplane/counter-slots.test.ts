@@ -60,3 +60,13 @@ test('tells when the next rest ends', () => {
   expect(counters.tick(10 + GROUP_REST_MS)).toBe(20 + GROUP_REST_MS);
   expect(counters.tick(20 + GROUP_REST_MS)).toBeUndefined();
 });
+
+test('reserved entries are for those who ask for them; the others go to whoever comes', () => {
+  const { slots: counters } = slots(5);
+  counters.reserve([3, 1, 7]);
+  expect(counters.span).toBe(4);
+  expect([counters.take(0, 3), counters.take(0, 3), counters.take(0), counters.take(0, 9)]).toEqual([3, 0, 2, 4]);
+  expect(counters.take(0)).toBeUndefined();
+  counters.endReservation();
+  expect([counters.take(0), counters.take(0)]).toEqual([1, undefined]);
+});

@@ -291,3 +291,10 @@ describe('routes that XDP cannot serve', () => {
     expect(routes.entry(routeName(1, G))?.counter).toBe(alone?.counter);
   });
 });
+
+test('routes have the counters that are reserved for them, others any', () => {
+  const { routes, slots } = table();
+  slots.reserve([5, 2]);
+  routes.apply([set(1, 1), set(2, 1), set(3, 1)], 0, new Map([[routeName(1, G), 5], [routeName(2, G), 2], [routeName(3, G), 77]]));
+  expect([1, 2, 3].map((source) => routes.entry(routeName(source, G))?.counter)).toEqual([5, 2, 0]);
+});
