@@ -43,6 +43,11 @@ interface SizeClass {
   total: number;
 }
 
+interface Spare {
+  readonly index: number;
+  readonly slots: number;
+}
+
 interface Resting {
   readonly group: Group;
   readonly untilMs: number;
@@ -100,8 +105,11 @@ export class GroupPool {
     return found;
   }
 
-  /** One more user of the group of this set. undefined when no group of sufficient size is to be had. `vports` is ascending. */
-  acquire(vports: readonly VportId[], nowMs: number): Group | undefined {
+  /**
+   * One more user of the group of this set. undefined when no group of sufficient size is to be had. `vports` is ascending. `wanted`: the
+   * index of the one to take, where it is spare and fits.
+   */
+  acquire(vports: readonly VportId[], nowMs: number, wanted?: number): Group | undefined {
     const key = vports.join();
     const existing = this.#used.get(key);
     if (existing !== undefined) {
@@ -109,7 +117,7 @@ export class GroupPool {
       return existing.group;
     }
     if (this.#used.size >= this.limit) return undefined;
-    const spare = this.#takeResting(key) ?? this.#takeSpare(vports.length, nowMs);
+    const spare = this.#takeResting(key) ?? this.#takeSpare(vports.length, nowMs, wanted);
     if (spare === undefined) return undefined;
     const group: Group = { ...spare, vports: [...vports], key };
     try {
@@ -183,20 +191,36 @@ export class GroupPool {
     return resting?.group;
   }
 
-  #takeSpare(slots: number, nowMs: number): { index: number; slots: number } | undefined {
+  #takeSpare(slots: number, nowMs: number, wanted: number | undefined): Spare | undefined {
     this.tick(nowMs);
     const largest = this.#complete ? Infinity : slots * WORTHWHILE;
-    for (const [size, { spare }] of this.#classes) {
-      if (size < slots || size > largest) continue;
-      const index = spare.pop();
-      if (index !== undefined) return { index, slots: size };
-    }
-    return undefined;
+    const fitting = [...this.#classes].filter(([size]) => size >= slots && size <= largest);
+    return (wanted === undefined ? undefined : takeThis(fitting, wanted)) ?? takeAny(fitting);
   }
 
   #giveBack(group: Group): void {
     this.#classes.get(group.slots)?.spare.push(group.index);
   }
+}
+
+type SizeClasses = readonly (readonly [slots: number, SizeClass])[];
+
+function takeThis(classes: SizeClasses, index: number): Spare | undefined {
+  for (const [slots, { spare }] of classes) {
+    const at = spare.indexOf(index);
+    if (at < 0) continue;
+    spare.splice(at, 1);
+    return { index, slots };
+  }
+  return undefined;
+}
+
+function takeAny(classes: SizeClasses): Spare | undefined {
+  for (const [slots, { spare }] of classes) {
+    const index = spare.pop();
+    if (index !== undefined) return { index, slots };
+  }
+  return undefined;
 }
 
 /** A broadcast walks every slot of its map, also the empty ones: no set is in a map half as large again as it needs. */

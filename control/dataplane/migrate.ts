@@ -20,7 +20,7 @@ import type { PortTable } from './ports';
 import { PrefixRoutes, type PrefixMaps } from './prefix-routes';
 import { READ_MAPS, readInstalled, type Installed } from './read-installed';
 import { readSlots, type Replication } from './replication';
-import type { RouteTable } from './routes';
+import type { RoutePlace, RouteTable } from './routes';
 import { ownersReader } from './slot-owners';
 
 /** Longer than a cycle of NAPI takes, on a busy machine too. */
@@ -66,7 +66,7 @@ export function findPredecessor(generation: Generation): Predecessor | undefined
 interface Counted {
   readonly route: WantedRoute;
   /** In the old maps. */
-  readonly counter: number;
+  readonly place: RoutePlace;
 }
 
 export async function migrate(from: Predecessor, parts: MigratingParts): Promise<TakenOver> {
@@ -102,34 +102,34 @@ function vportsOf(generation: Generation, { slotOwners }: Installed, ports: Port
 }
 
 function routesOf(installed: Installed, outgoing: (read: ReadRoute) => readonly VportId[], abi: Abi): readonly Counted[] {
-  const exact = installed.routes.map((entry) => ({ route: wantedOf(entry.key, entry, outgoing(entry.read)), counter: entry.read.counter }));
+  const exact = installed.routes.map((entry) => ({ route: wantedOf(entry.key, entry, outgoing(entry.read)), place: entry.read }));
   const ranges = new PrefixRoutes(abi, NOWHERE).adopt(installed.rangeGroups, installed.rangeSources).map(({ group, source, value }) => {
     const entry = installed.readRange(value);
-    return { route: wantedOf(rangeKey(group, source), entry, outgoing(entry.read)), counter: entry.read.counter };
+    return { route: wantedOf(rangeKey(group, source), entry, outgoing(entry.read)), place: entry.read };
   });
   return [...exact, ...ranges];
 }
 
 /**
- * By the counters they had, as far as these are there again: what a cycle of NAPI takes in before the switch decides by which egress program
- * all its copies leave, so copies of the new programs are counted in the old maps, and carried over from there.
+ * In the places they had, as far as these are to be had again: what a cycle of NAPI takes in before the switch decides by which egress
+ * program all its copies leave, so some of the new programs find their VLANs and are counted in the old maps, by the numbers of the new.
  */
 async function install(found: readonly Counted[], parts: MigratingParts): Promise<void> {
-  const counters = new Map(found.map(({ route, counter }) => [nameOf(route), counter]));
-  parts.slots.reserve(counters.values());
-  await installAll(found.map(({ route }) => route), counters, parts);
+  const places = new Map(found.map(({ route, place }) => [nameOf(route), place]));
+  parts.slots.reserve(found.map(({ place }) => place.counter));
+  await installAll(found.map(({ route }) => route), places, parts);
   parts.slots.endReservation();
 }
 
 /** (S,G) before (*,G), as always. Sets for which groups have to be made first are tried again when these are there. */
-async function installAll(all: readonly WantedRoute[], counters: ReadonlyMap<string, number>, { routes, replication, nowMs, onTrouble }: MigratingParts): Promise<void> {
+async function installAll(all: readonly WantedRoute[], places: ReadonlyMap<string, RoutePlace>, { routes, replication, nowMs, onTrouble }: MigratingParts): Promise<void> {
   let waiting: readonly WantedRoute[] = [...all.filter(({ source }) => source !== 0), ...all.filter(({ source }) => source === 0)];
   for (let before = Infinity; waiting.length > 0 && waiting.length < before; ) {
     before = waiting.length;
     const refused = new Map<string, string>();
     for (let at = 0; at < waiting.length; at += PIECE) {
       const piece = waiting.slice(at, at + PIECE);
-      for (const problem of routes.apply(piece.map((route) => ({ kind: 'set', route })), nowMs(), counters)) refused.set(nameOf(problem), problem.problem);
+      for (const problem of routes.apply(piece.map((route) => ({ kind: 'set', route })), nowMs(), places)) refused.set(nameOf(problem), problem.problem);
       replication.growIfShort();
       await nextTurn();
     }
@@ -148,17 +148,17 @@ async function carryCounts({ generation, layout }: Predecessor, found: readonly 
   const { routes, moved, onTrouble } = parts;
   try {
     const reader = new WordReader(new Layout(layout.btf, 'xm_route_counters'));
-    const places = COUNTED.map((name) => reader.word(name));
+    const words = COUNTED.map((name) => reader.word(name));
     const entries = layout.sizes.counters;
     const [counted, given] = await Promise.all([
       generation.openMap('xm_route_stats').sumBlocks({ blocks: layout.cpus, entries }),
       generation.openMap('xm_route_moved').sumBlocks({ blocks: 1, entries }),
     ]);
-    for (const [i, { route, counter }] of found.entries()) {
+    for (const [i, { route, place }] of found.entries()) {
       const now = routes.entry(nameOf(route))?.counter;
       if (now === undefined) continue;
-      places.forEach((place, field) => {
-        const at = counter * reader.words + place;
+      words.forEach((word, field) => {
+        const at = place.counter * reader.words + word;
         // Words wrap: a route that has given something away has less than nothing there.
         const before = (counted[at] ?? 0n) + (route.source === 0 ? -(given[at] ?? 0n) : (given[at] ?? 0n));
         const to = now * ROW + field;

@@ -36,12 +36,19 @@ interface Service {
   readonly toVlans: boolean;
 }
 
-interface Circumstances {
-  readonly nowMs: number;
-  readonly counters: ReadonlyMap<string, number>;
+/** In the maps. */
+export interface RoutePlace {
+  readonly counter: number;
+  /** Index of its group. */
+  readonly group: number;
 }
 
-const ANY_COUNTERS: ReadonlyMap<string, number> = new Map();
+interface Circumstances {
+  readonly nowMs: number;
+  readonly places: ReadonlyMap<string, RoutePlace>;
+}
+
+const ANYWHERE: ReadonlyMap<string, RoutePlace> = new Map();
 /** Routes in one piece of misplaced(). */
 const PIECE = 1024;
 
@@ -156,15 +163,15 @@ export class RouteTable {
   }
 
   /**
-   * In order. Returns what was refused. What is installed as it is wanted is not written again. `counters`: by nameOf(), those that new
-   * routes are to have where they are reserved.
+   * In order. Returns what was refused. What is installed as it is wanted is not written again. `places`: by nameOf(), what new
+   * routes are to have where it is to be had.
    */
-  apply(changes: readonly RouteChange[], nowMs: number, counters: ReadonlyMap<string, number> = ANY_COUNTERS): readonly RouteProblem[] {
+  apply(changes: readonly RouteChange[], nowMs: number, places: ReadonlyMap<string, RoutePlace> = ANYWHERE): readonly RouteProblem[] {
     const problems: RouteProblem[] = [];
     for (let at = 0; at < changes.length; ) {
       const run = runFrom(changes, at);
       at = run.end;
-      this.#setAll(run.set, { nowMs, counters }, problems);
+      this.#setAll(run.set, { nowMs, places }, problems);
       this.#removeAll(run.removed, nowMs, problems);
     }
     return problems;
@@ -204,12 +211,12 @@ export class RouteTable {
     return entry.group === undefined || entry.group.key === route.outgoing.join();
   }
 
-  #setAll(routes: ReadonlyMap<string, WantedRoute>, { nowMs, counters }: Circumstances, problems: RouteProblem[]): void {
+  #setAll(routes: ReadonlyMap<string, WantedRoute>, { nowMs, places }: Circumstances, problems: RouteProblem[]): void {
     const prepared: Prepared[] = [];
     let added = 0;
     for (const [name, route] of routes) {
       if (this.#holds(name, route)) continue;
-      const found = this.#prepare(name, route, { nowMs, counters, added });
+      const found = this.#prepare(name, route, { nowMs, places, added });
       if (typeof found === 'string') problems.push(problemOf(route, found));
       else {
         prepared.push(found);
@@ -229,16 +236,17 @@ export class RouteTable {
   }
 
   /** The problem when it cannot be had. `added`: routes prepared before this one that are not in the table yet. */
-  #prepare(name: string, route: WantedRoute, { nowMs, counters, added }: Circumstances & { readonly added: number }): Prepared | string {
+  #prepare(name: string, route: WantedRoute, { nowMs, places, added }: Circumstances & { readonly added: number }): Prepared | string {
     const { groups, slots, limit } = this.#parts;
+    const place = places.get(name);
     const before = this.#entries.get(name);
     if (before === undefined && this.#entries.size + added >= limit) return `the route table is full (limits.routes is ${limit})`;
-    const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs, counters.get(name));
+    const counter = before !== undefined && keepsCounter(before, route) ? before.counter : slots.take(nowMs, place?.counter);
     if (counter === undefined) return 'every counter is in use or resting; it will be tried again';
     const prepared = { name, route, before, counter, service: this.#serviceOf(route) };
     const refusal = this.#addMembers(prepared);
     if (refusal === undefined && route.outgoing.length === 0) return { ...prepared, group: undefined };
-    const group = refusal ?? this.#acquire(route, nowMs);
+    const group = refusal ?? this.#acquire(route, nowMs, place?.group);
     if (typeof group === 'object') return { ...prepared, group };
     this.#giveBack({ ...prepared, group: undefined }, nowMs);
     if (group !== undefined) return group;
@@ -257,9 +265,9 @@ export class RouteTable {
   }
 
   /** A sentence when the kernel refused a slot, undefined when there is no group left. */
-  #acquire(route: WantedRoute, nowMs: number): Group | string | undefined {
+  #acquire(route: WantedRoute, nowMs: number, wanted: number | undefined): Group | string | undefined {
     try {
-      return this.#parts.groups.acquire(route.outgoing, nowMs);
+      return this.#parts.groups.acquire(route.outgoing, nowMs, wanted);
     } catch (error) {
       return `write the outgoing interfaces: ${errorText(error)}`;
     }

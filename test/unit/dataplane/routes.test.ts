@@ -292,9 +292,12 @@ describe('routes that XDP cannot serve', () => {
   });
 });
 
-test('routes have the counters that are reserved for them, others any', () => {
+test('routes have the places they are to have, where these are to be had', () => {
   const { routes, slots } = table();
   slots.reserve([5, 2]);
-  routes.apply([set(1, 1), set(2, 1), set(3, 1)], 0, new Map([[routeName(1, G), 5], [routeName(2, G), 2], [routeName(3, G), 77]]));
-  expect([1, 2, 3].map((source) => routes.entry(routeName(source, G))?.counter)).toEqual([5, 2, 0]);
+  const places = new Map([[1, { counter: 5, group: 42 }], [2, { counter: 2, group: 42 }], [3, { counter: 77, group: 777 }]].map(([source, place]) => [routeName(source as number, G), place as { counter: number; group: number }]));
+  routes.apply([set(1, 1), set(2, 2), set(3, 3)], 0, places);
+  const entries = [1, 2, 3].map((source) => routes.entry(routeName(source, G)));
+  expect(entries.map((entry) => entry?.counter)).toEqual([5, 2, 0]);
+  expect(entries.map((entry) => entry?.group?.index)).toEqual([42, 99, 98]);
 });
