@@ -1,6 +1,6 @@
 /** What happens to the router while a flood passes through it costs no packet and repeats none. */
 import { eventually } from '../lab/eventually';
-import type { Flood } from '../lab/flood';
+import { faultsBetween, type Flood } from '../lab/flood';
 
 /** So many more packets arrive at each receiver. */
 export async function arrive(flood: Flood, packets: number): Promise<void> {
@@ -21,11 +21,7 @@ export async function withoutALoss<Result>(flood: Flood, what: () => Promise<Res
   await flood.stop();
   const { sent } = await flood.report();
   await eventually(async () => (await flood.report()).receivers.every(({ next }) => next === sent), { what: 'the last packet has arrived' });
-  const after = await flood.report();
-  const faults = after.receivers.map(({ missing, behind }, i) => ({
-    lost: missing - (before.receivers[i]?.missing ?? 0),
-    repeated: behind - (before.receivers[i]?.behind ?? 0),
-  }));
+  const faults = faultsBetween(before, await flood.report());
   process.stdout.write(`${sent - before.sent} packets to ${faults.length} receivers, ${((sent - before.sent) / elapsedS).toFixed(0)} a second: ${JSON.stringify(faults)}\n`);
   expect(faults).toEqual(faults.map(() => ({ lost: 0, repeated: 0 })));
   return result;

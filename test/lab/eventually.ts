@@ -33,6 +33,19 @@ export async function eventually<T>(
   }
 }
 
+/** Resolves with what `read` says when it has said the same twice: nothing is on its way any more. */
+export async function atRest<T>(read: () => Promise<T>, options: EventuallyOptions): Promise<T> {
+  let before: string | undefined;
+  const { found } = await eventually(async () => {
+    const found = await read();
+    const now = JSON.stringify(found);
+    const isSame = now === before;
+    before = now;
+    return isSame && { found };
+  }, options);
+  return found;
+}
+
 type Attempt<T> =
   | { readonly held: true; readonly answer: Exclude<T, undefined | false> }
   | { readonly held: false; readonly seen: string; readonly cause?: unknown };

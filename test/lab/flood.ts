@@ -65,3 +65,11 @@ export class Flood {
     return this.#worker.command<FloodAnswers[R['do']]>(JSON.stringify(request));
   }
 }
+
+/** Of each receiver, in the time between two reports. */
+export function faultsBetween(before: FloodAnswers['report'], after: FloodAnswers['report']): readonly { readonly lost: number; readonly repeated: number }[] {
+  return after.receivers.map(({ missing, behind }, i) => ({
+    lost: missing - (before.receivers[i]?.missing ?? 0),
+    repeated: behind - (before.receivers[i]?.behind ?? 0),
+  }));
+}

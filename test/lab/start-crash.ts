@@ -9,8 +9,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { CrashSteps } from './crash-steps';
 import { Daemon, type DaemonConfig } from './daemon';
 import { eventually } from './eventually';
-import { Flood } from './flood';
+import { faultsBetween, Flood } from './flood';
 import type { LabProcess } from './lab-process';
+import { routesOf } from './life-inventory';
 import { createStar, SOURCE, type Star } from './star';
 
 /** first: nothing is there. take-over: of the same layout. migration: to tables of another size. flush: everything is to go first. */
@@ -125,13 +126,13 @@ export class StartCrashes {
   async #hasTakenOver(): Promise<void> {
     const { takeover } = await this.#daemon.client.getStatus();
     if (takeover?.ports !== PORTS.length || takeover.routes !== ROUTES.length) throw new Error(`took over ${JSON.stringify(takeover)} of ${PORTS.length} ports and ${ROUTES.length} routes`);
-    const routes = await routesOf(this.#daemon);
+    const routes = await routesOf(this.#daemon, G);
     if (routes.join() !== ROUTES.join()) throw new Error(`took over the routes ${routes.join('; ')}`);
   }
 
   async #hasEverything(): Promise<void> {
     await eventually(async () => (await this.#daemon.client.listMemberships({})).length === 2, { what: 'both hosts are members', timeoutMs: PATIENCE_MS });
-    await eventually(async () => (await routesOf(this.#daemon)).join() === ROUTES.join(), { what: 'the stream has its routes', timeoutMs: PATIENCE_MS });
+    await eventually(async () => (await routesOf(this.#daemon, G)).join() === ROUTES.join(), { what: 'the stream has its routes', timeoutMs: PATIENCE_MS });
     const { sent } = await this.#flood.report();
     await eventually(async () => (await this.#flood.report()).receivers.every(({ next }) => next > sent), { what: 'the stream arrives', timeoutMs: PATIENCE_MS });
   }
@@ -145,10 +146,7 @@ export class StartCrashes {
 
   async #expectNoLoss(before: FloodReport): Promise<void> {
     const report = await this.#flood.report();
-    const faults = report.receivers.map(({ missing, behind }, i) => ({
-      lost: missing - (before.receivers[i]?.missing ?? 0),
-      repeated: behind - (before.receivers[i]?.behind ?? 0),
-    }));
+    const faults = faultsBetween(before, report);
     if (faults.some(({ lost, repeated }) => lost !== 0 || repeated !== 0)) throw new Error(`of ${report.sent - before.sent} packets: ${JSON.stringify(faults)}`);
   }
 
@@ -184,11 +182,6 @@ async function kill({ process, client }: Daemon): Promise<void> {
   process.signal('SIGKILL');
   await process.exited;
   client.close();
-}
-
-async function routesOf({ client }: Daemon): Promise<readonly string[]> {
-  const routes = await client.listRoutes({ group: G });
-  return routes.map(({ source, group, outgoingInterfaces }) => `${source}/${group} ${outgoingInterfaces?.join()}`).sort();
 }
 
 /** Programs, and what frames they let in. */

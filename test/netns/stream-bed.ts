@@ -9,7 +9,7 @@
  * be known to the kernel's XDP dispatcher: else each run would wait for RCU twice.)
  */
 import { run } from '../lab/command';
-import { eventually } from '../lab/eventually';
+import { atRest, eventually } from '../lab/eventually';
 import type {
   Arrivals,
   ChurnAnswer,
@@ -156,18 +156,8 @@ export class StreamBed {
   }
 
   /** Once no frame is on its way any more. */
-  async account(): Promise<Account> {
-    let last: Account | undefined;
-    await eventually(
-      async () => {
-        const before = last;
-        last = await this.#read();
-        return before !== undefined && JSON.stringify(before) === JSON.stringify(last);
-      },
-      { what: 'the counters rest' },
-    );
-    if (last === undefined) throw new Error('no account');
-    return last;
+  account(): Promise<Account> {
+    return atRest(() => this.#read(), { what: 'the counters rest' });
   }
 
   /** The receivers' namespace polls this receiver in a thread of its own: a slow one keeps no other waiting. */

@@ -9,7 +9,7 @@
  */
 import { ETHERNET_BYTES, frame, hopped, tagged } from '../bpf/packet';
 import { run } from '../lab/command';
-import { eventually } from '../lab/eventually';
+import { atRest, eventually } from '../lab/eventually';
 import { placeOfVlan, type Arrivals } from '../lab/forwarder-protocol';
 import { Lab } from '../lab/lab';
 import type { Namespace } from '../lab/namespace';
@@ -104,18 +104,8 @@ class TrunkBed {
   }
 
   /** Once no frame is on its way any more. */
-  async account(): Promise<Account> {
-    let last: Account | undefined;
-    await eventually(
-      async () => {
-        const before = last;
-        last = await this.#read();
-        return before !== undefined && JSON.stringify(before) === JSON.stringify(last);
-      },
-      { what: 'the counters rest' },
-    );
-    if (last === undefined) throw new Error('no account');
-    return last;
+  account(): Promise<Account> {
+    return atRest(() => this.#read(), { what: 'the counters rest' });
   }
 
   async #read(): Promise<Account> {

@@ -15,6 +15,7 @@ import { configServiceDefinition, systemServiceDefinition } from '../../../contr
 import { type ApiLimits, DEFAULT_API_LIMITS } from '../../../control/config/api-settings';
 import { CertificateAuthority, type CertificateFiles } from '../../lab/certificates';
 import { eventually } from '../../lab/eventually';
+import { freePort } from '../../lab/free-port';
 import { type Bench, start as startConfig } from '../config-transactions/bench';
 import { FakeState } from './fake-state';
 import { RecordedLog } from './recorded-log';
@@ -48,16 +49,6 @@ afterEach(async () => {
   server = undefined;
   rmSync(folder, { recursive: true });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address() as AddressInfo;
-      probe.close(() => resolve(free));
-    });
-  });
-}
 
 function settings({ limits, ...more }: Partial<NetworkSettings> = {}): NetworkSettings & { readonly limits: ApiLimits } {
   return {

@@ -1,11 +1,11 @@
 /** --target and its environment: over the unix socket, and over TCP with certificates. */
-import { type AddressInfo, createServer } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { EXIT } from '../../../control/cli/failure';
 import { readTarget } from '../../../control/cli/options';
 import { CertificateAuthority, type CertificateFiles } from '../../lab/certificates';
+import { freePort } from '../../lab/free-port';
 import { CliUnderTest, type Outcome } from './cli-under-test';
 
 jest.setTimeout(30_000);
@@ -29,16 +29,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => cli.close());
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address() as AddressInfo;
-      probe.close(() => resolve(free));
-    });
-  });
-}
 
 const NAME = ['--tls-server-name', 'router.example.net'];
 

@@ -1,7 +1,6 @@
 /** A data plane and its controllers over TCP: who has which certificate may do what. */
 import { status } from '@grpc/grpc-js';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { routeName } from '../../../control/mrib/route';
@@ -10,6 +9,7 @@ import { openClient } from '../../../control/remote/open-client';
 import { RemoteLinks } from '../../../control/remote/remote-links';
 import { CertificateAuthority, type CertificateFiles } from '../../lab/certificates';
 import { eventually } from '../../lab/eventually';
+import { freePort } from '../../lab/free-port';
 import { ip } from '../router/fakes';
 import { closeAll, connect, serve, set, type Served } from './fakes';
 
@@ -27,14 +27,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(closeAll);
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 async function serveTcp(): Promise<Served & { readonly address: string }> {
   const port = await freePort();
